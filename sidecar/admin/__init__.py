@@ -1,0 +1,1 @@
+"""The observer's HTTP server: metrics, status, probes."""

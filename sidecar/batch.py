@@ -1,0 +1,74 @@
+"""A micro-batch: rows of one model and version, cleaned column by column, ready to be folded.
+
+Cleaning happens once, here, and never again: every monitor sees the same states and the same numbers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sidecar.reference import ColumnType
+
+
+class State(IntEnum):
+    """The state of one value; the order is that of `catalog.FEATURE_STATES`."""
+
+    VALID = 0
+    MISSING = 1
+    NULL = 2
+    NAN = 3
+    INF = 4
+    WRONG_TYPE = 5
+    OUT_OF_RANGE = 6
+    UNSEEN_CATEGORY = 7
+
+
+# What makes a row incomplete; out of range and unseen are questions of validity, not of availability.
+UNAVAILABLE = frozenset({State.MISSING, State.NULL, State.NAN, State.INF, State.WRONG_TYPE})
+
+
+@dataclass(slots=True)
+class CleanColumn:
+    """One feature or output of a batch.
+
+    `states` holds one State a row (uint8). For numbers, `numbers` is float64, NaN in every row whose
+    value is no finite number (out-of-range values stay). For the other types `levels` holds the text of
+    each usable value and None elsewhere.
+    """
+
+    name: str
+    type: ColumnType
+    states: npt.NDArray[np.uint8]
+    numbers: npt.NDArray[np.float64] | None = None
+    levels: Sequence[str | None] | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows of one model and version, in arrival order.
+
+    `first` and `last` are the monotonic times of the oldest and newest row. Outputs may have fewer rows
+    than `rows`, when some inferences failed; each column knows its own length.
+    """
+
+    model: str
+    version: str
+    rows: int
+    first: float
+    last: float
+    features: Mapping[str, CleanColumn] = field(default_factory=dict)
+    outputs: Mapping[str, CleanColumn] = field(default_factory=dict)
+
+
+class RowMonitor(Protocol):
+    """One question about rows. Owns bounded state; called in arrival order, from one thread."""
+
+    def fold(self, batch: Batch) -> None:
+        """Take these rows into account. Must not keep a reference to the batch."""
+
+    def tick(self, now: float) -> None:
+        """Time has passed (about once a second); `now` is monotonic."""

@@ -1,0 +1,1 @@
+"""Exchanges to inferences: one file per protocol, chosen by evidence. No I/O."""

@@ -1,0 +1,1 @@
+"""A real model server, real data and a scripted incident."""

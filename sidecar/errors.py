@@ -1,0 +1,25 @@
+"""The errors a user can meet, each one sentence long.
+
+Before traffic flows, a problem is one of these and the process ends with `exit_code`. Once traffic
+flows nothing in the data path raises to the user: it is counted with a reason from a closed set.
+"""
+
+
+class SidecarError(Exception):
+    """A sentence for the user: where, what was found, what would be right."""
+
+    exit_code = 1
+
+
+class UsageError(SidecarError):
+    """The command line or the configuration is wrong; nothing was started."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A configuration file that cannot be used. `problems` holds one sentence per key."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems

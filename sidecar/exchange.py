@@ -1,0 +1,132 @@
+"""One request and its response, as seen on the wire: bytes and times, not meaning.
+
+`wire` and `ingest` make exchanges; decoders say what they mean. An exchange is complete when it is
+made: it never changes afterwards, except that a decoder may find an error inside a 200.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How an exchange ended. A closed set; docs/metrics says what counts as what."""
+
+    OK = "ok"
+    CLIENT_ERROR = "client_error"
+    SERVER_ERROR = "server_error"
+    UPSTREAM_UNREACHABLE = "upstream_unreachable"
+    UPSTREAM_RESET = "upstream_reset"
+    CLIENT_CLOSED = "client_closed"
+    TRUNCATED = "truncated"
+    UNOBSERVED = "unobserved"
+
+
+class BodyProblem(StrEnum):
+    """Why the bytes of a body cannot be read, though it may have been counted and timed."""
+
+    GAP = "gap"  # the tee lost part of it
+    TOO_LARGE = "too_large"  # past the capture limit
+    BAD_ENCODING = "bad_encoding"  # gzip or deflate that does not decode
+    UNKNOWN_ENCODING = "unknown_encoding"  # a content coding we do not read
+    EXPANDS_TOO_MUCH = "expands_too_much"  # past the budget of decoded bytes: a bomb, or close to one
+    CUT = "cut"  # the sender stopped short of what it promised
+
+
+@dataclass(slots=True)
+class CapturedBody:
+    """A body without its framing and its content coding, as far as it was kept.
+
+    `data` is whole if `problem` is None; otherwise it is what was kept before the problem.
+    `size` counts the bytes of the body as transferred (after chunked framing, before decoding).
+    """
+
+    data: bytes = b""
+    size: int = 0
+    problem: BodyProblem | None = None
+
+
+@dataclass(slots=True)
+class Timings:
+    """Monotonic seconds at which the relay had the first and last byte of each side in hand."""
+
+    request_first: float
+    request_last: float | None = None
+    response_first: float | None = None
+    response_last: float | None = None
+
+    @property
+    def duration(self) -> float | None:
+        """Last request byte to last response byte, in seconds; None unless both were seen.
+
+        Never negative: an answer that began before the upload ended counts from its own first byte.
+        """
+        if self.request_last is None or self.response_last is None:
+            return None
+        return max(self.response_last - self.request_last, 0.0)
+
+    @property
+    def time_to_first_byte(self) -> float | None:
+        """Last request byte to first response byte, in seconds; None unless both were seen."""
+        if self.request_last is None or self.response_first is None:
+            return None
+        return max(self.response_first - self.request_last, 0.0)
+
+    @property
+    def last(self) -> float:
+        """The latest of the four."""
+        times = (self.request_first, self.request_last, self.response_first, self.response_last)
+        return max(time for time in times if time is not None)
+
+
+@dataclass(slots=True)
+class StreamEvent:
+    """One message of a streamed response: an SSE event's data, or a line of NDJSON."""
+
+    time: float
+    data: bytes
+    name: str = ""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its response (or a stream of messages).
+
+    `target` is the request target as sent; header names are lower case and only those that `wire`
+    keeps are here (never credentials). `code` is the HTTP status as text, "" when no answer began.
+    `streamed` is a response that is a stream by nature, whose events (bounded) are in `events`.
+    """
+
+    connection: int
+    transport: str
+    method: str
+    target: str
+    timings: Timings
+    outcome: Outcome
+    status: int | None = None
+    route: str = ""
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+    response_headers: Mapping[str, str] = field(default_factory=dict)
+    request: CapturedBody = field(default_factory=CapturedBody)
+    response: CapturedBody = field(default_factory=CapturedBody)
+    streamed: bool = False
+    events: list[StreamEvent] = field(default_factory=list)
+
+    @property
+    def code(self) -> str:
+        """The HTTP status as a label value; "" when no answer began."""
+        return "" if self.status is None else str(self.status)
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.split("?", 1)[0]
+
+
+def outcome_of_status(status: int) -> Outcome:
+    """The outcome of a complete HTTP answer. 408 and 429 are the server's: they are about capacity."""
+    if status < 400:
+        return Outcome.OK
+    if status >= 500 or status in (408, 429):
+        return Outcome.SERVER_ERROR
+    return Outcome.CLIENT_ERROR

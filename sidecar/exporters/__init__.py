@@ -1,0 +1,1 @@
+"""Snapshots of the registry to the outside: Prometheus and OTLP."""

@@ -1,0 +1,1 @@
+"""Rules, dashboards and reference docs: text from the catalogue and the objectives."""

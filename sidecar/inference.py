@@ -1,0 +1,91 @@
+"""What an exchange meant: which model, which rows of features, which predictions.
+
+Column-wise: a feature is a name and one value per row, so that monitors fold many rows at once. A
+decoder makes one of these for every exchange that *is* inference, also when it cannot read the
+payload; then `undecoded` says why and the columns are empty.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+UNKNOWN = "unknown"
+
+# The value of a row in which the feature is absent altogether, as opposed to a JSON null (None).
+MISSING: Any = type("Missing", (), {"__repr__": lambda self: "MISSING", "__slots__": ()})()
+
+
+class Operation(StrEnum):
+    """What was asked of the model. A closed set: it is a metric label."""
+
+    PREDICT = "predict"
+    EXPLAIN = "explain"
+    GENERATE = "generate"
+    CHAT = "chat"
+    EMBED = "embed"
+    RERANK = "rerank"
+    OTHER = "other"
+
+
+class Undecoded(StrEnum):
+    """Why the payload of an inference could not be read. A closed set: it is a metric label."""
+
+    BODY_GAP = "body_gap"
+    BODY_TOO_LARGE = "body_too_large"
+    BODY_ENCODING = "body_encoding"
+    BODY_CUT = "body_cut"
+    EMPTY_BODY = "empty_body"
+    NOT_JSON = "not_json"
+    TOO_DEEP = "too_deep"
+    NOT_CSV = "not_csv"
+    CONTENT_TYPE = "content_type"
+    SHAPE = "shape"
+    NO_ROWS = "no_rows"
+    TOO_MANY_ROWS = "too_many_rows"
+    TOO_WIDE = "too_wide"
+    STREAM = "stream"
+    OVERLOAD = "overload"
+    INTERNAL = "internal"
+
+
+@dataclass(slots=True, frozen=True)
+class ModelRef:
+    """A model's name and version as far as the traffic says; "" where it does not."""
+
+    name: str = ""
+    version: str = ""
+
+
+@dataclass(slots=True)
+class Column:
+    """One feature or one output: a value per row.
+
+    `values` is a list of what the payload held (numbers, strings, booleans, None for null, MISSING,
+    lists for nested values) or a one-dimensional numpy array.
+    """
+
+    name: str
+    values: Sequence[Any]
+
+
+@dataclass(slots=True)
+class Inference:
+    """What one exchange asked of which model, and what it answered.
+
+    `rows` counts the rows asked about. `features` and `outputs` may have different lengths: a failed
+    inference has features and no outputs. `error` is an error object found inside a successful answer.
+    `evidence` says in one sentence why this decoder read the exchange. Predictions that hold classes
+    are strings, integers or booleans; scores are floats: the column's values say which.
+    """
+
+    protocol: str
+    operation: Operation = Operation.OTHER
+    model: ModelRef = ModelRef()
+    request_id: str = ""
+    rows: int = 0
+    features: list[Column] = field(default_factory=list)
+    outputs: list[Column] = field(default_factory=list)
+    error: str = ""
+    undecoded: Undecoded | None = None
+    evidence: str = ""

@@ -1,0 +1,1 @@
+"""Exchanges that do not come through the relay."""

@@ -1,0 +1,51 @@
+"""What a metric is: one declaration gives its Prometheus name, its OTLP name and its label set."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class MetricKind(StrEnum):
+    """The kinds we emit. Summaries are left out: they cannot be added up across replicas."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+OTHER = "__other__"
+"""The label value that stands for everything past a cap."""
+
+# What the standard OTLP -> Prometheus translation appends for a unit; the name must already end so.
+_UNIT_SUFFIX = {"s": "_seconds", "By": "_bytes", "1": "_ratio"}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric family.
+
+    `name` is the Prometheus name, suffixes included. `unit` is the UCUM unit OTLP wants ("s", "By",
+    "1" for a share, "{row}" for counts, "" for flags and scores). `capped` names the labels whose
+    values come from traffic: they are the ones replaced by `__other__` past `limit` series.
+    `otlp` is needed only where dots cannot be told from underscores by rule.
+    """
+
+    name: str
+    kind: MetricKind
+    help: str
+    labels: tuple[str, ...] = ()
+    unit: str = ""
+    buckets: tuple[float, ...] = ()
+    capped: tuple[str, ...] = ()
+    # 2,000 is the limit of the OpenTelemetry SDK; families that multiply by bins set their own.
+    limit: int = 2_000
+    otlp: str = ""
+    closed: dict[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+    @property
+    def otlp_name(self) -> str:
+        """The dotted name whose standard translation, with `unit` and kind, is `name` again."""
+        if self.otlp:
+            return self.otlp
+        name = self.name.removesuffix("_total")
+        name = name.removesuffix(_UNIT_SUFFIX.get(self.unit, ""))
+        return name.replace("_", ".")

@@ -1,0 +1,1 @@
+"""Inferences to metrics: one file per question. No I/O."""

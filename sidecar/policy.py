@@ -1,0 +1,36 @@
+"""What the operator wants for each model: objectives, expectations, reference. Plain values, no parsing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sidecar.inference import ModelRef
+from sidecar.reference import Expectation
+from sidecar.slo import DEFAULT_OBJECTIVES, Objective
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPolicy:
+    """Everything configured for one model. `reference` is a path; `drift_page` False keeps drift a ticket."""
+
+    objectives: tuple[Objective, ...] = DEFAULT_OBJECTIVES
+    expectations: Mapping[str, Expectation] = field(default_factory=dict)
+    reference: str | None = None
+    drift_page: bool = True
+    owner: str = ""
+    runbook: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The policy of every model: `models` by name, `default` for the rest.
+
+    `model` is what an exchange is attributed to when the traffic does not say.
+    """
+
+    default: ModelPolicy = ModelPolicy()
+    models: Mapping[str, ModelPolicy] = field(default_factory=dict)
+    model: ModelRef = ModelRef()
+
+    def of(self, model_name: str) -> ModelPolicy:
+        """The policy for a model name."""
+        return self.models.get(model_name, self.default)

@@ -1,0 +1,1 @@
+"""References: building, learning, loading and keeping them."""

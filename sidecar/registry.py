@@ -1,0 +1,205 @@
+"""The bounded store of everything we measure.
+
+One writer (the observer's loop), no locks: a snapshot is taken on that loop and may then be rendered
+anywhere. A family that is full counts what it could not hold under `__other__`, and says so in
+`sidecar_series_overflow_total`.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from sidecar import catalog, clock
+from sidecar.metric import OTHER, Metric, MetricKind
+
+Labels = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Distribution:
+    """A histogram's state: `counts[i]` observations in bucket i, the last one being +Inf."""
+
+    counts: list[int]
+    sum: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """All observations."""
+        return sum(self.counts)
+
+
+Value = float | Distribution
+
+
+class Family:
+    """All series of one metric. `values` maps label values, in the declared order, to the value."""
+
+    def __init__(self, metric: Metric, on_overflow: Callable[[str], None]) -> None:
+        self.metric = metric
+        self.values: dict[Labels, Value] = {}
+        self._on_overflow = on_overflow
+        self._capped = tuple(label in metric.capped for label in metric.labels)
+
+    def _place(self, labels: Labels) -> Labels:
+        """Where a new series goes: itself, or the overflow series when the family is full."""
+        if len(labels) != len(self.metric.labels):
+            raise ValueError(f"{self.metric.name} has labels {self.metric.labels}, got {labels}")
+        if len(self.values) < self.metric.limit:
+            return labels
+        self._on_overflow(self.metric.name)
+        return tuple(OTHER if capped else v for v, capped in zip(labels, self._capped, strict=True))
+
+    def remove(self, **match: str) -> None:
+        """Forget every series whose labels have these values."""
+        at = [(self.metric.labels.index(name), value) for name, value in match.items()]
+        for labels in [k for k in self.values if all(k[i] == v for i, v in at)]:
+            del self.values[labels]
+
+
+class Counter(Family):
+    """Only goes up. Label values are positional, in the order the catalogue declares."""
+
+    values: dict[Labels, float]  # type: ignore[assignment]
+
+    def add(self, amount: float, *labels: str) -> None:
+        """Add `amount` (not negative) to one series; 0 makes the series exist."""
+        try:
+            self.values[labels] += amount
+        except KeyError:
+            place = self._place(labels)
+            self.values[place] = self.values.get(place, 0.0) + amount
+
+    def set_total(self, total: float, *labels: str) -> None:
+        """Take over a total counted elsewhere (a relay worker's). It may start again from zero."""
+        place = labels if labels in self.values else self._place(labels)
+        self.values[place] = total
+
+
+class Gauge(Family):
+    """Goes up and down."""
+
+    values: dict[Labels, float]  # type: ignore[assignment]
+
+    def set(self, value: float, *labels: str) -> None:
+        """Set one series."""
+        place = labels if labels in self.values else self._place(labels)
+        self.values[place] = value
+
+
+class Histogram(Family):
+    """Observations in the metric's buckets."""
+
+    values: dict[Labels, Distribution]  # type: ignore[assignment]
+
+    def observe(self, value: float, *labels: str) -> None:
+        """Count one observation."""
+        series = self.values.get(labels) or self._series(labels)
+        series.counts[bisect_left(self.metric.buckets, value)] += 1
+        series.sum += value
+
+    def touch(self, *labels: str) -> None:
+        """Make a series exist with no observation."""
+        self._series(labels)
+
+    def set_total(self, counts: Iterable[int], total: float, *labels: str) -> None:
+        """Take over a histogram counted elsewhere."""
+        series = self._series(labels)
+        series.counts, series.sum = list(counts), total
+
+    def _series(self, labels: Labels) -> Distribution:
+        place = labels if labels in self.values else self._place(labels)
+        return self.values.setdefault(place, Distribution([0] * (len(self.metric.buckets) + 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class FamilySnapshot:
+    """One family at one moment; distributions are copies."""
+
+    metric: Metric
+    series: list[tuple[Labels, Value]]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything at one moment: what exporters read. Times are wall clock, seconds."""
+
+    taken: float
+    started: float
+    families: list[FamilySnapshot] = field(default_factory=list)
+
+
+_FAMILIES: dict[MetricKind, type[Family]] = {
+    MetricKind.COUNTER: Counter,
+    MetricKind.GAUGE: Gauge,
+    MetricKind.HISTOGRAM: Histogram,
+}
+
+
+class Registry:
+    """Every family of the catalogue. Counters without labels exist at zero from the start."""
+
+    def __init__(self, metrics: Iterable[Metric] = catalog.ALL, started: float | None = None) -> None:
+        self.started = clock.wall() if started is None else started
+        self._families: dict[str, Family] = {}
+        self._before_snapshot: list[Callable[[], None]] = []
+        for metric in metrics:
+            family = _FAMILIES[metric.kind](metric, self._overflowed)
+            if isinstance(family, Counter) and not metric.labels:
+                family.add(0)
+            self._families[metric.name] = family
+
+    def counter(self, metric: Metric) -> Counter:
+        """The family of a counter."""
+        family = self._families[metric.name]
+        assert isinstance(family, Counter)
+        return family
+
+    def gauge(self, metric: Metric) -> Gauge:
+        """The family of a gauge."""
+        family = self._families[metric.name]
+        assert isinstance(family, Gauge)
+        return family
+
+    def histogram(self, metric: Metric) -> Histogram:
+        """The family of a histogram."""
+        family = self._families[metric.name]
+        assert isinstance(family, Histogram)
+        return family
+
+    def before_snapshot(self, fold: Callable[[], None]) -> None:
+        """Call `fold` before each snapshot: monitors that batch bring their counts up to date."""
+        self._before_snapshot.append(fold)
+
+    def snapshot(self) -> Snapshot:
+        """A consistent copy of every series. Call on the observer's loop."""
+        for fold in self._before_snapshot:
+            fold()
+        families = [
+            FamilySnapshot(f.metric, [(labels, _copy(v)) for labels, v in f.values.items()])
+            for f in self._families.values()
+        ]
+        return Snapshot(clock.wall(), self.started, families)
+
+    def forget(self, **match: str) -> None:
+        """Remove, in every family that has these labels, the series with these values."""
+        for family in self._families.values():
+            if all(label in family.metric.labels for label in match):
+                family.remove(**match)
+
+    def value(self, name: str, **match: str) -> float:
+        """The sum over the series that match (a histogram counts its observations). For tests and status."""
+        for fold in self._before_snapshot:
+            fold()
+        family = self._families[name]
+        at = [(family.metric.labels.index(label), value) for label, value in match.items()]
+        matching = (v for k, v in family.values.items() if all(k[i] == value for i, value in at))
+        return float(sum(v.count if isinstance(v, Distribution) else v for v in matching))
+
+    def _overflowed(self, name: str) -> None:
+        overflow = self._families.get(catalog.SERIES_OVERFLOW.name)
+        if isinstance(overflow, Counter):
+            overflow.add(1, name)
+
+
+def _copy(value: Value) -> Value:
+    return Distribution(list(value.counts), value.sum) if isinstance(value, Distribution) else value

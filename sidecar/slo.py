@@ -1,0 +1,63 @@
+"""Objectives, and what counts as a good or a bad event of each. Decides; does no I/O."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sidecar.exchange import Exchange, Outcome
+from sidecar.inference import Inference
+
+# A client that gives up before the first byte after this long met a hung model, which is bad; one that
+# leaves earlier changed its mind, which says nothing. Used when no latency threshold is set.
+PATIENCE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A share of good events to reach. `objective` is in percent; `threshold` in seconds, if it has one."""
+
+    slo: str
+    objective: Decimal
+    threshold: float | None = None
+
+    @property
+    def ratio(self) -> Decimal:
+        """The objective as a share between 0 and 1."""
+        return self.objective / 100
+
+
+# Without configuration: what any service should reach, and what a model cannot do without.
+DEFAULT_OBJECTIVES = (
+    Objective("availability", Decimal("99.9")),
+    Objective("feature_availability", Decimal("99.9")),
+)
+
+
+def outcome_of(exchange: Exchange, inference: Inference) -> Outcome:
+    """How the exchange ended, an error found inside a successful answer included."""
+    if exchange.outcome is Outcome.OK and inference.error:
+        return Outcome.SERVER_ERROR
+    return exchange.outcome
+
+
+def availability(exchange: Exchange, outcome: Outcome, patience: float = PATIENCE_SECONDS) -> bool | None:
+    """Good, bad, or None when this exchange says nothing about availability."""
+    if outcome in (Outcome.CLIENT_ERROR, Outcome.UNOBSERVED):
+        return None
+    if outcome is Outcome.CLIENT_CLOSED:
+        return False if _gave_up(exchange, patience) else None
+    return outcome is Outcome.OK
+
+
+def latency(exchange: Exchange, outcome: Outcome, threshold: float) -> bool | None:
+    """Good, bad, or None: only answers that were right and unary have a latency worth judging."""
+    duration = exchange.timings.duration
+    if outcome is not Outcome.OK or exchange.streamed or duration is None:
+        return None
+    return duration <= threshold
+
+
+def _gave_up(exchange: Exchange, patience: float) -> bool:
+    timings = exchange.timings
+    if timings.response_first is not None:
+        return False
+    return timings.last - timings.request_first >= patience

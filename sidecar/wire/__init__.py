@@ -1,0 +1,1 @@
+"""Chunks to exchanges: passive readers of what crosses a connection. No I/O."""
