@@ -154,7 +154,7 @@ DRIFT_ACTIVE = _model_metric(
     capped=("name",), limit=5_000, closed={"kind": ("feature", "output"), "level": ("ticket", "page")},
 )  # fmt: skip
 DRIFT_DETECTIONS = _model_metric(
-    "inference_drift_detections_total", COUNTER, "Changes detected, before any gate: never a reason to notify.",
+    "inference_drift_detections_total", COUNTER, "Changes detected, before any gate: no reason to notify.",
     "kind", "name",
     unit="{detection}", capped=("name",), closed={"kind": ("feature", "output")},
 )  # fmt: skip
@@ -196,7 +196,7 @@ CHUNKS_DROPPED = Metric(
     ("reason",), unit="{chunk}", closed={"reason": ("observer_behind", "observer_down")},
 )  # fmt: skip
 UPSTREAM_CONNECT_FAILURES = Metric(
-    "sidecar_upstream_connect_failures_total", COUNTER, "Connections for which the model server could not be reached.",
+    "sidecar_upstream_connect_failures_total", COUNTER, "Connections that found no model server behind.",
     ("reason",), unit="{connection}", closed={"reason": ("refused", "timeout", "unreachable", "other")},
 )  # fmt: skip
 RELAY_LOOP_LAG = Metric(
@@ -229,7 +229,7 @@ SERIES_OVERFLOW = Metric(
     ("metric",), unit="{observation}",
 )  # fmt: skip
 OTHER_EXCHANGES = Metric(
-    "sidecar_other_exchanges_total", COUNTER, "Exchanges that are not inference: probes, metadata and the like.",
+    "sidecar_other_exchanges_total", COUNTER, "Exchanges that are not inference: probes, metadata…",
     ("kind",), unit="{exchange}", closed={"kind": OTHER_KINDS},
 )  # fmt: skip
 OBSERVER_RESTARTS = Metric(

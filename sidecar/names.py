@@ -49,9 +49,8 @@ class Names:
         name = clean(value)
         if name in self._reserved:
             return name
-        if name not in self._last_used:
-            if not trusted or len(self._last_used) >= self._limit:
-                return OTHER
+        if name not in self._last_used and (not trusted or len(self._last_used) >= self._limit):
+            return OTHER
         # Several raw spellings may share one clean name; the memory of spellings is bounded too.
         if len(self._cleaned) < 4 * self._limit:
             self._cleaned[value] = name
