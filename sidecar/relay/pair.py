@@ -1,0 +1,223 @@
+"""A client connection and its upstream connection: bytes of one go to the other, verbatim, in order.
+
+There is no HTTP here. Back-pressure, half-close and reset are carried across; a copy of each chunk is
+offered to the tee *after* it was handed to the other side. The trap: when a side cannot be written to,
+it is its *peer* that must stop reading.
+"""
+
+import asyncio
+import fcntl
+import socket
+import struct
+import termios
+from collections.abc import Callable
+from typing import cast
+
+from sidecar import clock
+from sidecar.chunk import FROM_CLIENT, FROM_SERVER, Chunk, Kind
+from sidecar.relay.counters import Counters
+from sidecar.relay.tee import Tee
+
+# What may wait in user space for a slow reader, per direction; the kernel's buffers come on top.
+HIGH_WATER_BYTES = 64 * 1024
+_LINGER_NOTHING = struct.pack("ii", 1, 0)
+# A reset overtakes what the kernel has not delivered yet; give the bytes before it this long.
+_RESET_PATIENCE_SECONDS = 1.0
+_RESET_POLL_SECONDS = 0.01
+
+
+def _nowhere(data: bytes) -> None:
+    """Where bytes go while there is no other side."""
+
+
+def _nothing() -> None:
+    """What happens when nobody asked to be told."""
+
+
+class Side(asyncio.Protocol):
+    """One end of a pair: reads from its transport, writes to its peer's."""
+
+    __slots__ = (
+        "connection", "counters", "direction", "ended", "gap_first", "gap_last", "gap_length", "last_read",
+        "lost", "offset", "on_lost", "on_made", "peer", "sink", "skip_until", "tee", "transport",
+    )  # fmt: skip
+
+    def __init__(self, connection: int, direction: int, tee: Tee, counters: Counters) -> None:
+        self.connection = connection
+        self.direction = direction
+        self.tee = tee
+        self.counters = counters
+        self.offset = self.skip_until = self.gap_length = 0
+        self.gap_first = self.gap_last = 0.0
+        self.last_read = 0.0
+        self.ended = self.lost = False
+        self.transport: asyncio.Transport | None = None
+        self.peer: Side | None = None
+        self.sink: Callable[[bytes], None] = _nowhere
+        self.on_made: Callable[[], None] = _nothing
+        self.on_lost: Callable[[], None] = _nothing
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands."""
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        self.on_made()
+
+    def data_received(self, data: bytes) -> None:
+        """Pass the bytes on, then offer a copy."""
+        self.sink(data)
+        now = self.last_read = clock.monotonic()
+        self.counters.bytes[self.direction] += len(data)
+        self.tee.offer(self, data, now)
+
+    def eof_received(self) -> bool:
+        """This side sends no more; the other direction stays open until its own end."""
+        self.ended = True
+        self._tell(Kind.END)
+        peer = self.peer
+        if peer is None:
+            return True  # its upstream does not stand yet, or never will: see Pair.join and Refusal
+        if peer.lost or peer.transport is None:
+            return False
+        if peer.ended:
+            peer.transport.close()  # both directions are over; what is still being written goes first
+            return False
+        peer.transport.write_eof()
+        return True
+
+    def pause_writing(self) -> None:
+        """Our reader is slow: stop reading from the other side."""
+        if self.peer is not None and self.peer.transport is not None and not self.peer.lost:
+            self.peer.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Our reader has caught up."""
+        if self.peer is not None and self.peer.transport is not None and not self.peer.lost:
+            self.peer.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """This connection is gone, and so is the pair. A cut is passed on as a cut, an end as an end."""
+        self.lost = True
+        if exc is not None:
+            self._tell(Kind.RESET)
+        peer = self.peer
+        if peer is not None and not peer.lost and peer.transport is not None:
+            peer.sink = _nowhere
+            if exc is not None or not self.ended:
+                reset(peer.transport)
+            else:
+                peer.transport.close()
+        self.on_lost()
+
+    def _tell(self, kind: Kind) -> None:
+        chunk = Chunk(kind, self.connection, self.direction, clock.monotonic(), self.offset)
+        self.tee.event(chunk, self)
+
+
+class Pair:
+    """Both sides of one relayed connection, and what is said of it to the observer."""
+
+    __slots__ = ("client", "closed", "connection", "early", "meta", "server", "tee")
+
+    def __init__(self, connection: int, meta: dict[str, str], tee: Tee, counters: Counters) -> None:
+        self.connection = connection
+        self.meta = meta
+        self.tee = tee
+        self.closed = False
+        self.early: list[bytes] = []
+        self.client = Side(connection, FROM_CLIENT, tee, counters)
+        self.server = Side(connection, FROM_SERVER, tee, counters)
+        for side in (self.client, self.server):
+            tee.flows[connection, side.direction] = side
+        self.client.sink = self._wait
+
+    def _wait(self, data: bytes) -> None:
+        """Keep what a client says before its upstream stands, and listen no further."""
+        self.early.append(data)
+        assert self.client.transport is not None
+        self.client.transport.pause_reading()
+
+    def join(self) -> None:
+        """The upstream connection stands: let bytes flow both ways."""
+        client, server = self.client, self.server
+        assert client.transport is not None
+        assert server.transport is not None
+        client.peer, server.peer = server, client
+        client.sink, server.sink = server.transport.write, client.transport.write
+        if self.early:
+            server.transport.write(b"".join(self.early))
+            self.early.clear()
+            client.transport.resume_reading()
+        if client.ended:
+            server.transport.write_eof()
+
+    def opened(self, *, new: bool) -> Chunk:
+        """The frame that introduces this connection, or announces it to an observer that came later."""
+        offsets = [self.client.offset, self.server.offset]
+        meta = {**self.meta, "offsets": offsets, "new": new}
+        return Chunk(Kind.OPEN, self.connection, time=clock.monotonic(), meta=meta)
+
+    def finish(self) -> None:
+        """End both sides in order, as if both had ended by themselves."""
+        for side in (self.client, self.server):
+            side.ended = True
+            if side.transport is not None and not side.lost:
+                side.transport.close()
+
+    def abort(self) -> None:
+        """Cut both sides now."""
+        for side in (self.client, self.server):
+            if side.transport is not None and not side.lost:
+                side.transport.abort()
+
+    def closed_now(self) -> bool:
+        """True exactly once, when no side is left; says so to the observer and frees the bookkeeping."""
+        server_gone = self.server.transport is None or self.server.lost
+        if self.closed or not (self.client.lost and server_gone):
+            return False
+        self.closed = True
+        for side in (self.client, self.server):
+            self.tee.settle(side)
+            self.tee.flows.pop((self.connection, side.direction), None)
+        self.tee.event(Chunk(Kind.CLOSE, self.connection, time=clock.monotonic()))
+        return True
+
+    def quiet_since(self) -> float | None:
+        """When the upstream had the last word, or None while the client waits for one.
+
+        Closing a connection that is quiet after an answer cuts no request that is under way.
+        """
+        if self.client.last_read > self.server.last_read:
+            return None
+        return self.server.last_read
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Cut a connection so that its peer sees a reset, after the bytes that came before it."""
+    transport.pause_reading()
+    loop = asyncio.get_running_loop()
+    loop.call_soon(_reset_when_flushed, transport, loop, loop.time() + _RESET_PATIENCE_SECONDS)
+
+
+def _reset_when_flushed(
+    transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, deadline: float
+) -> None:
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    if sock is None or transport.is_closing():
+        transport.abort()
+    elif _undelivered(transport, sock) and loop.time() < deadline:
+        loop.call_later(_RESET_POLL_SECONDS, _reset_when_flushed, transport, loop, deadline)
+    else:
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOTHING)
+        transport.abort()
+
+
+def _undelivered(transport: asyncio.Transport, sock: socket.socket) -> bool:
+    if transport.get_write_buffer_size():
+        return True
+    try:
+        waiting = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4)
+    except OSError:
+        return False
+    return bool(struct.unpack("i", waiting)[0])

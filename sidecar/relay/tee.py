@@ -1,0 +1,256 @@
+"""The bounded copy of traffic that the relay offers to the observer.
+
+Offering never waits and never fails. When the observer is behind or away, bytes are replaced by a gap
+that says how many went missing and when, so the reader can resynchronise. Memory is bounded by
+`budget_bytes`, counting what small chunks really cost. When even the small frames that open and close
+connections find no room, the link is dropped and taken up again: the observer then hears anew which
+connections are open, and at which offsets.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from sidecar import __version__, clock
+from sidecar.chunk import HEADER_BYTES, Chunk, FrameError, FrameReader, Kind, encode, pack_header
+from sidecar.relay.counters import Counters
+
+# Half a second of 100 Mbit/s, or 20,000 small chunks: enough to ride out a slow moment of the observer,
+# little enough that relay and tee stay within 40 MB.
+DEFAULT_BUDGET_BYTES = 8 * 1024 * 1024
+# What a queue entry costs beyond its bytes: two bytes objects, a tuple, a slot, malloc rounding.
+_ENTRY_BYTES = 200
+_CHUNK_COST_BYTES = HEADER_BYTES + _ENTRY_BYTES
+# Room beyond the budget for frames that open and close connections.
+_CONTROL_RESERVE_BYTES = 512 * 1024
+# A few milliseconds of batching save a system call and a wake-up of the observer for every chunk; times
+# are stamped before, so nothing is measured later than it happened.
+_FLUSH_SECONDS = 0.003
+_FLUSH_BYTES = 64 * 1024
+_SEND_BYTES = 256 * 1024
+_RECONNECT_SECONDS = 0.25
+
+DOWN, BEHIND, SKIPPED = "observer_down", "observer_behind", "skipped"
+
+
+class Flow(Protocol):
+    """One direction of one connection, as the tee sees it. The tee keeps its bookkeeping in it."""
+
+    connection: int
+    direction: int
+    offset: int
+    skip_until: int
+    gap_length: int
+    gap_first: float
+    gap_last: float
+
+
+class Tee:
+    """A worker's link to the observer."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        path: str,
+        worker: int,
+        counters: Counters,
+        budget_bytes: int = DEFAULT_BUDGET_BYTES,
+    ) -> None:
+        self._loop = loop
+        self._path = path
+        self._worker = worker
+        self._counters = counters
+        self._budget = budget_bytes
+        self._socket: socket.socket | None = None
+        # (header, data) of chunks and (frame, b"") of everything else, and their cost in memory.
+        self._queue: deque[tuple[bytes, bytes]] = deque()
+        self._queued = 0
+        self._sending = memoryview(b"")
+        self._flush_planned = False
+        self._writer_armed = False
+        self._retry: asyncio.TimerHandle | None = None
+        self.flows: dict[tuple[int, int], Flow] = {}
+        self.announce: Callable[[], Iterable[Chunk]] = tuple
+
+    # --- what the pairs call ---------------------------------------------------------------------
+
+    def offer(self, flow: Flow, data: bytes, now: float) -> None:
+        """Copy `data`, the next bytes of `flow`, if there is room; never waits."""
+        size = len(data)
+        offset = flow.offset
+        flow.offset = offset + size
+        if self._socket is None:
+            self._drop(flow, size, now, DOWN)
+        elif offset + size <= flow.skip_until:
+            self._drop(flow, size, now, SKIPPED)
+        elif self._queued + size + _CHUNK_COST_BYTES > self._budget:
+            self._drop(flow, size, now, BEHIND)
+        else:
+            if flow.gap_length:
+                self._close_gap(flow, offset)
+            header = pack_header(Kind.DATA, flow.direction, size, flow.connection, offset, now)
+            self._queue.append((header, data))
+            self._queued += size + _CHUNK_COST_BYTES
+            self._plan()
+
+    def event(self, chunk: Chunk, flow: Flow | None = None) -> None:
+        """Say that something happened to a connection; a pending gap of `flow` goes first."""
+        if self._socket is None:
+            return
+        if flow is not None:
+            self.settle(flow)
+        if self._queued > self._budget + _CONTROL_RESERVE_BYTES:
+            self._lose_link(retry_after=1.0)
+            return
+        self._append(encode(chunk))
+        self._plan()
+
+    def settle(self, flow: Flow) -> None:
+        """`flow` is over: say what is missing at its end."""
+        if self._socket is not None and flow.gap_length:
+            self._close_gap(flow, flow.offset)
+
+    def say(self, kind: Kind, details: dict[str, Any]) -> None:
+        """Send a frame about the worker itself; dropped when there is no room for it."""
+        if self._socket is not None and self._queued <= self._budget:
+            self._append(encode(Chunk(kind, self._worker << 40, time=clock.monotonic(), meta=details)))
+            self._plan()
+
+    # --- losing bytes ----------------------------------------------------------------------------
+
+    def _drop(self, flow: Flow, size: int, now: float, reason: str) -> None:
+        if not flow.gap_length:
+            flow.gap_first = now
+        flow.gap_length += size
+        flow.gap_last = now
+        self._counters.dropped_bytes[reason] += size
+        if reason is not SKIPPED:
+            self._counters.dropped_chunks[reason] += 1
+
+    def _close_gap(self, flow: Flow, end: int) -> None:
+        start = end - flow.gap_length
+        gap = Chunk(Kind.GAP, flow.connection, flow.direction, flow.gap_first, start)
+        gap.length, gap.until = flow.gap_length, flow.gap_last
+        flow.gap_length = 0
+        self._append(encode(gap))
+
+    # --- sending ---------------------------------------------------------------------------------
+
+    def _append(self, frame: bytes) -> None:
+        self._queue.append((frame, b""))
+        self._queued += len(frame) + _ENTRY_BYTES
+
+    def _plan(self) -> None:
+        if self._writer_armed:
+            return
+        if self._queued >= _FLUSH_BYTES:
+            self._flush()
+        elif not self._flush_planned:
+            self._flush_planned = True
+            self._loop.call_later(_FLUSH_SECONDS, self._flush)
+
+    def _flush(self) -> None:
+        self._flush_planned = False
+        if self._socket is None or self._writer_armed:
+            return
+        try:
+            while self._sending or self._queue:
+                if not self._sending:
+                    self._sending = self._next_batch()
+                self._sending = self._sending[self._socket.send(self._sending) :]
+        except BlockingIOError:
+            self._writer_armed = True
+            self._loop.add_writer(self._socket, self._writable)
+        except OSError:
+            self._lose_link()
+
+    def _next_batch(self) -> memoryview:
+        pieces: list[bytes] = []
+        size = 0
+        while self._queue and size < _SEND_BYTES:
+            header, data = self._queue.popleft()
+            pieces += (header, data)
+            size += len(header) + len(data)
+            self._queued -= len(header) + len(data) + _ENTRY_BYTES
+        return memoryview(b"".join(pieces))
+
+    def _writable(self) -> None:
+        assert self._socket is not None
+        self._loop.remove_writer(self._socket)
+        self._writer_armed = False
+        self._flush()
+
+    # --- the link --------------------------------------------------------------------------------
+
+    def connect(self) -> None:
+        """Try to reach the observer, now and whenever the link is lost, until `close`."""
+        self._retry = None
+        link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        link.setblocking(False)
+        try:
+            link.connect(self._path)
+        except OSError:
+            link.close()
+            self._retry = self._loop.call_later(_RECONNECT_SECONDS, self.connect)
+            return
+        self._socket = link
+        self._loop.add_reader(link, self._readable, FrameReader())
+        self.say(Kind.HELLO, {"version": __version__, "worker": self._worker})
+        for chunk in self.announce():
+            self._append(encode(chunk))
+        self._plan()
+
+    def _readable(self, reader: FrameReader) -> None:
+        assert self._socket is not None
+        try:
+            data = self._socket.recv(65536)
+            if not data:
+                raise ConnectionResetError
+            for chunk in reader.feed(data):
+                flow = self.flows.get((chunk.connection, chunk.direction))
+                if flow is not None and chunk.kind is Kind.SKIP:
+                    flow.skip_until = max(flow.skip_until, chunk.offset)
+        except BlockingIOError:
+            return
+        except (OSError, FrameError):
+            self._lose_link()
+
+    def _lose_link(self, retry_after: float = _RECONNECT_SECONDS) -> None:
+        self._disconnect()
+        self._retry = self._loop.call_later(retry_after, self.connect)
+
+    def _disconnect(self) -> None:
+        link, self._socket = self._socket, None
+        if link is not None:
+            self._loop.remove_reader(link)
+            self._loop.remove_writer(link)
+            link.close()
+        self._writer_armed = False
+        self._discard_queue()
+        for flow in self.flows.values():
+            flow.gap_length = flow.skip_until = 0
+
+    def _discard_queue(self) -> None:
+        """What was queued is lost with the link: count it, so that nothing is missing unsaid."""
+        for _, data in self._queue:
+            if data:
+                self._counters.dropped_chunks[DOWN] += 1
+                self._counters.dropped_bytes[DOWN] += len(data)
+        self._queue.clear()
+        self._queued = 0
+        self._sending = memoryview(b"")
+
+    def close(self) -> None:
+        """Send what can be sent at once, and leave."""
+        if self._retry is not None:
+            self._retry.cancel()
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.settimeout(0.2)
+                while self._sending or self._queue:
+                    self._sending = self._sending or self._next_batch()
+                    self._sending = self._sending[self._socket.send(self._sending) :]
+        self._disconnect()

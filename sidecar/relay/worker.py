@@ -1,0 +1,142 @@
+"""One relay process: inherits listening sockets, relays, reports once a second, drains when told.
+
+Told what to do by JSON lines on one inherited socket, and by nothing else: signals of the terminal's
+process group are ignored, and when the supervisor is gone (end of file) the worker drains by itself.
+"""
+
+import asyncio
+import contextlib
+import gc
+import json
+import signal
+import socket
+import sys
+from typing import Any
+
+from sidecar import clock
+from sidecar.chunk import Kind
+from sidecar.relay.counters import Counters
+from sidecar.relay.listener import Listener, Upstream
+from sidecar.relay.tee import Tee
+
+_REPORT_SECONDS = 1.0
+_LAG_PROBE_SECONDS = 0.1
+# A drained connection is closed when it was quiet this long after an answer.
+_QUIET_SECONDS = 0.2
+_DRAIN_POLL_SECONDS = 0.1
+
+
+class Worker:
+    """The life of one relay process."""
+
+    def __init__(self, control: socket.socket, setup: dict[str, Any]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._control = control
+        self._setup = setup
+        self._counters = Counters()
+        number = int(setup["worker"])
+        self._tee = Tee(self._loop, setup["tee"], number, self._counters)
+        self._listener = Listener(number, self._tee, self._counters, float(setup["connect_timeout"]))
+        self._tee.announce = self._announcements
+        self._deadline: float | None = None
+
+    def _announcements(self) -> Any:
+        return (pair.opened(new=False) for pair in self._listener.pairs.values())
+
+    async def run(self) -> None:
+        """Serve until told to drain and drained, or past the deadline."""
+        for route in self._setup["routes"]:
+            sock = socket.socket(fileno=route["fd"])
+            sock.setblocking(False)
+            await self._listener.listen(sock, route["name"], Upstream(**route["upstream"]))
+        self._tee.connect()
+        background = [asyncio.create_task(work) for work in (self._report(), self._probe_lag(), self._obey())]
+        self._tell({"ready": True})
+        while not self._drained():
+            await asyncio.sleep(_DRAIN_POLL_SECONDS)
+        for task in background:
+            task.cancel()
+        for pair in list(self._listener.pairs.values()):
+            pair.abort()
+        await asyncio.sleep(0)
+        self._tell({"stats": self._counters.report()})
+        self._tee.close()
+
+    async def _obey(self) -> None:
+        reader, _ = await asyncio.open_unix_connection(sock=self._control.dup())
+        while line := await reader.readline():
+            command = json.loads(line)
+            if "drain" in command:
+                self._drain(float(command["drain"]))
+        self._drain(float(self._setup["drain_deadline"]))
+
+    def _drain(self, seconds: float) -> None:
+        if self._deadline is None:
+            self._listener.stop_accepting()
+        self._deadline = clock.monotonic() + seconds
+
+    def _drained(self) -> bool:
+        """Close what is quiet; true when nothing is left or time is up."""
+        if self._deadline is None:
+            return False
+        now = clock.monotonic()
+        for pair in list(self._listener.pairs.values()):
+            quiet = pair.quiet_since()
+            if quiet is not None and now - quiet >= _QUIET_SECONDS:
+                pair.finish()
+        return not self._listener.pairs or now >= self._deadline
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(_REPORT_SECONDS)
+            report = self._counters.report()
+            self._tee.say(Kind.STATS, report)
+            self._tell({"stats": report})
+
+    async def _probe_lag(self) -> None:
+        while True:
+            asked = clock.monotonic() + _LAG_PROBE_SECONDS
+            await asyncio.sleep(_LAG_PROBE_SECONDS)
+            # The timer's own resolution is a millisecond: what is under it is not lag.
+            self._counters.lag(max(clock.monotonic() - asked - 0.001, 0.0))
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        """To the supervisor; never waits for it."""
+        with contextlib.suppress(OSError):
+            self._control.send(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+
+
+def read_setup(control: socket.socket) -> dict[str, Any]:
+    """The first line the supervisor sends: everything this process needs to know."""
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = control.recv(65536)
+        if not piece:
+            raise SystemExit(1)
+        line += piece
+    setup: dict[str, Any] = json.loads(line)
+    return setup
+
+
+def main() -> None:
+    """Entry point of `python -m sidecar.relay.worker FD`."""
+    import uvloop
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    control = socket.socket(fileno=int(sys.argv[1]))
+    control.setblocking(True)
+    setup = read_setup(control)
+    control.setblocking(False)
+    # Nothing here makes cycles on the hot path; a full collection over 10,000 connections is a stall.
+    gc.freeze()
+
+    async def serve() -> None:
+        await Worker(control, setup).run()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve())
+
+
+if __name__ == "__main__":
+    main()
