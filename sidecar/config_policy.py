@@ -1,0 +1,207 @@
+"""The settings that traffic is judged by, for all models or for one: expectations, objectives, drift.
+
+A section is one mapping of the file; a null value in it means "not set", so that a section whose keys are
+all commented out is no mistake. What a section says is laid over the policy of all models.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic_core import PydanticCustomError
+
+from sidecar.config_values import (
+    AS_DURATION,
+    Category,
+    ColumnTypeValue,
+    FilePath,
+    Flag,
+    Name,
+    Number,
+    Percentage,
+    Runbook,
+    duration,
+)
+from sidecar.policy import ModelPolicy
+from sidecar.reference import ColumnType, Expectation
+from sidecar.slo import Objective
+
+# The key, and the sentence about it.
+Conflict = tuple[str, str]
+
+
+class Section(BaseModel):
+    """One mapping of settings. `later` are keys of the design that this version does not have yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    later: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_not_set(cls, data: Any) -> Any:
+        if data is None:
+            return {}
+        if not isinstance(data, dict):
+            return data
+        return {key: v for key, v in data.items() if v is not None or key not in cls.model_fields}
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        conflicts = list(self.conflicts())
+        if conflicts:
+            raise PydanticCustomError(
+                "conflicts", "settings that do not go together", {"conflicts": conflicts}
+            )
+        return self
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Settings of this section that do not go together: the key, and the sentence about it."""
+        return iter(())
+
+
+class FeatureSection(Section):
+    """What is expected of one feature. What is not said is taken from the reference."""
+
+    type: ColumnTypeValue | None = Field(
+        default=None,
+        description="`number category boolean text timestamp`.",
+    )
+    required: Flag | None = Field(
+        default=None,
+        description="Whether a row without it is incomplete; default: when the reference hardly lacks it.",
+    )
+    min: Number | None = Field(default=None, description="Smallest valid number.")
+    max: Number | None = Field(default=None, description="Largest valid number.")
+    values: list[Category] | None = Field(
+        default=None,
+        description="The valid categories; they may become label values.",
+    )
+    max_age: Annotated[float, PlainValidator(duration("1s", "3650d")), AS_DURATION] | None = Field(
+        default=None,
+        description="Oldest valid timestamp, counted from the request.",
+    )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Bounds the wrong way round, and bounds of another type than the feature's."""
+        if self.min is not None and self.max is not None and self.min > self.max:
+            yield "min", f"{self.min:g} is above max ({self.max:g}); swap them"
+        if self.values == []:
+            yield "values", "an empty list would make every value invalid; leave it out"
+        for key, of in (
+            ("min", ColumnType.NUMBER),
+            ("max", ColumnType.NUMBER),
+            ("max_age", ColumnType.TIMESTAMP),
+        ):
+            if getattr(self, key) is not None and self._type is not of:
+                yield key, f"only a {of} has it, and this is a {self._type}; leave one of them out"
+        if self.values is not None and self._type not in (ColumnType.CATEGORY, ColumnType.TEXT):
+            yield "values", f"only a category has them, and this is a {self._type}; leave one of them out"
+
+    @property
+    def _type(self) -> ColumnType | None:
+        """The type, said or implied by what else was said."""
+        if self.type is not None:
+            return self.type
+        if self.values is not None:
+            return ColumnType.CATEGORY
+        if self.max_age is not None:
+            return ColumnType.TIMESTAMP
+        return None if self.min is None and self.max is None else ColumnType.NUMBER
+
+    def expectation(self) -> Expectation:
+        """What monitors work with."""
+        values = None if self.values is None else tuple(self.values)
+        return Expectation(self._type, self.required, self.min, self.max, values, self.max_age)
+
+
+class ObjectiveSection(Section):
+    """A share of good events to reach."""
+
+    objective: Percentage = Field(description="Percentage of good events to reach.", examples=["99.9"])
+
+
+class LatencySection(ObjectiveSection):
+    """How many answers must be fast enough."""
+
+    threshold: Annotated[float, PlainValidator(duration("1ms", "1h")), AS_DURATION] = Field(
+        description="An answer that takes longer is a bad event. A client that leaves after this long with "
+        "no answer counts against availability.",
+        examples=["200ms"],
+    )
+
+
+class SlosSection(Section):
+    """The objectives. Availability and feature availability always exist; the others when set."""
+
+    availability: ObjectiveSection | None = Field(
+        default=None,
+        description="Default 99.9 %: what any service should reach.",
+    )
+    latency: LatencySection | None = Field(
+        default=None,
+        description="Off by default: nobody but you knows how fast is fast enough.",
+    )
+    feature_availability: ObjectiveSection | None = Field(
+        default=None,
+        description="Default 99.9 %: a model cannot do without its features.",
+    )
+    prediction_validity: ObjectiveSection | None = Field(
+        default=None,
+        description="Off by default: a single invalid prediction already raises a ticket.",
+    )
+
+    def objectives(self, base: tuple[Objective, ...]) -> tuple[Objective, ...]:
+        """`base` with the objectives set here in place of, or besides, its own."""
+        chosen = {objective.slo: objective for objective in base}
+        for slo in type(self).model_fields:
+            section = getattr(self, slo)
+            if section is not None:
+                threshold = getattr(section, "threshold", None)
+                chosen[slo] = Objective(slo, section.objective, threshold)
+        return tuple(chosen.values())
+
+
+class DriftSection(Section):
+    """How drift is judged."""
+
+    later = frozenset({"budget"})
+    page: Flag | None = Field(
+        default=None,
+        description="Default true: severe drift pages. false: drift is never more than a ticket.",
+    )
+
+
+class JudgedSection(Section):
+    """What traffic is judged by: the keys that stand both at the top and under a model."""
+
+    reference: FilePath | None = Field(default=None, description="Profile made by `sidecar profile`.")
+    features: dict[str, FeatureSection] = Field(default={}, description="Expectations, by feature.")
+    slos: SlosSection = Field(default=SlosSection(), description="Objectives.")
+    drift: DriftSection = Field(default=DriftSection(), description="How drift is judged.")
+
+    def policy(self, base: ModelPolicy, owner: str | None, runbook: str | None) -> ModelPolicy:
+        """`base` with what is said here on top."""
+        expectations = {name: feature.expectation() for name, feature in self.features.items()}
+        return ModelPolicy(
+            objectives=self.slos.objectives(base.objectives),
+            expectations={**base.expectations, **expectations},
+            reference=self.reference or base.reference,
+            drift_page=base.drift_page if self.drift.page is None else self.drift.page,
+            owner=owner or base.owner,
+            runbook=runbook or base.runbook,
+        )
+
+
+class PolicySection(JudgedSection):
+    """What is said for one model, or for `*`: every model that has no entry of its own."""
+
+    later = frozenset({"approved_versions", "payload", "metrics"})
+    owner: Name | None = Field(default=None, description="Who is paged.")
+    runbook: Runbook | None = Field(
+        default=None,
+        description="Where the on-call engineer reads on.",
+    )
+
+    def applied(self, base: ModelPolicy) -> ModelPolicy:
+        """The policy of this model, given that of all models."""
+        return self.policy(base, self.owner, self.runbook)

@@ -1,0 +1,163 @@
+"""Every setting there is: its key, its kind, its default and the reason for the default.
+
+Nothing here reads files or variables: `config.load` does.
+
+Costs some 20 MB to import (pydantic): the relay and the supervisor never do.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field, PlainValidator, PrivateAttr
+
+from sidecar.address import Address, Route
+from sidecar.config_policy import Conflict, JudgedSection, PolicySection, Section
+from sidecar.config_values import (
+    AS_DURATION,
+    AddressValue,
+    FilePath,
+    Name,
+    Runbook,
+    Secret,
+    duration,
+    one_of,
+    url,
+    whole,
+)
+from sidecar.inference import ModelRef
+from sidecar.policy import ModelPolicy, Policies
+from sidecar.slo import DEFAULT_OBJECTIVES
+
+
+class ModelSection(Section):
+    """The model behind the sidecar, for what the traffic does not say."""
+
+    name: Name | None = Field(
+        default=None, description="Name for exchanges that do not say which model they ask."
+    )
+    version: Name | None = Field(default=None, description="Version for exchanges that do not say.")
+    owner: Name | None = Field(default=None, description="Who is paged; a label on alerts.")
+    runbook: Runbook | None = Field(
+        default=None,
+        description="Where the on-call engineer reads on; default: the runbooks shipped with the rules.",
+    )
+
+
+class RouteSection(Section):
+    """One pair of addresses."""
+
+    listen: AddressValue = Field(description="Where clients connect.", examples=["0.0.0.0:18080"])
+    upstream: AddressValue = Field(description="Where the model server listens.", examples=["127.0.0.1:8000"])
+
+
+class OtlpSection(Section):
+    """Where metrics are pushed, if anywhere. `OTEL_*` variables fill in what is not set here."""
+
+    endpoint: Annotated[str, PlainValidator(url("http://collector:4317"))] | None = Field(
+        default=None,
+        description="The collector; off by default, unless OTEL_EXPORTER_OTLP_ENDPOINT says otherwise.",
+    )
+    protocol: Annotated[str, PlainValidator(one_of("grpc", "http/protobuf"))] | None = Field(
+        default=None,
+        description="`grpc` or `http/protobuf`; default: OTEL_EXPORTER_OTLP_PROTOCOL, else grpc.",
+    )
+    headers: dict[str, Secret] = Field(default={}, description="Sent with every export; never logged.")
+    interval: Annotated[float, PlainValidator(duration("1s", "1h")), AS_DURATION] | None = Field(
+        default=None,
+        description="Between exports; default: OTEL_METRIC_EXPORT_INTERVAL, else 60s.",
+    )
+    timeout: Annotated[float, PlainValidator(duration("100ms", "1m")), AS_DURATION] | None = Field(
+        default=None,
+        description="For one export; default: OTEL_EXPORTER_OTLP_TIMEOUT, else 10s.",
+    )
+
+
+class DrainSection(Section):
+    """How the sidecar leaves."""
+
+    grace: Annotated[float, PlainValidator(duration("0s", "1h")), AS_DURATION] = Field(
+        default=5.0,
+        description="After SIGTERM, keep accepting this long: load balancers need it to look elsewhere.",
+    )
+    deadline: Annotated[float, PlainValidator(duration("0s", "1h")), AS_DURATION] = Field(
+        default=25.0,
+        description="After SIGTERM, cut what is still open: just below the 30s of Kubernetes.",
+    )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """A deadline before the grace is over."""
+        if self.deadline < self.grace:
+            yield (
+                "deadline",
+                f"{self.deadline:g}s is before grace ({self.grace:g}s) is over; give more",
+            )
+
+
+class StateSection(Section):
+    """What outlives a restart."""
+
+    dir: FilePath | None = Field(
+        default=None,
+        description="A directory for learnt references; default: nothing is kept, nothing is written.",
+    )
+
+
+class Settings(JudgedSection):
+    """Everything. What judges traffic holds for every model when it stands at the top."""
+
+    later = frozenset({"payload", "metrics", "ingest", "tls", "upstream_tls", "admin_token_file"})
+    listen: AddressValue = Field(
+        default=Address("0.0.0.0", 18080),  # noqa: S104 - clients of a pod come from outside it
+        description="Where clients connect. All interfaces: clients come from outside the pod.",
+    )
+    upstream: AddressValue | None = Field(
+        default=None,
+        description="The model server: host:port or unix:/path.",
+    )
+    routes: list[RouteSection] = Field(
+        default=[],
+        description="Several pairs, instead of `listen` and `upstream`.",
+    )
+    admin: AddressValue = Field(
+        default=Address("0.0.0.0", 19464),  # noqa: S104 - Prometheus and the kubelet come from outside the pod
+        description="Probes and metrics. Not 9464: the model server may export there.",
+    )
+    model: ModelSection = Field(default=ModelSection(), description="For what the traffic does not say.")
+    models: dict[str, PolicySection] = Field(
+        default={},
+        description='Per model, by name; `"*"` for the others.',
+    )
+    otlp: OtlpSection = Field(default=OtlpSection(), description="Push to an OpenTelemetry collector.")
+    drain: DrainSection = Field(default=DrainSection(), description="How the sidecar leaves.")
+    connect_timeout: Annotated[float, PlainValidator(duration("10ms", "5m")), AS_DURATION] = Field(
+        default=10.0,
+        description="For the model server to accept a connection; then the client gets a 502. "
+        "Longer than three lost SYN packets (1+2+4 s).",
+    )
+    workers: Annotated[int, PlainValidator(whole(1, 64, "processes"))] = Field(
+        default=1,
+        description="Relay processes. One carries some 30,000 requests a second.",
+    )
+    state: StateSection = Field(default=StateSection(), description="What outlives a restart.")
+    _warnings: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about what was ignored on purpose, such as unknown SIDECAR_* variables."""
+        return self._warnings
+
+    def resolved_routes(self) -> list[Route]:
+        """Every pair to relay; empty when no upstream was given."""
+        if self.routes:
+            return [Route(route.listen, route.upstream) for route in self.routes]
+        return [] if self.upstream is None else [Route(self.listen, self.upstream)]
+
+    def policies(self) -> Policies:
+        """What the operator wants of each model."""
+        general = self.policy(ModelPolicy(DEFAULT_OBJECTIVES), self.model.owner, self.model.runbook)
+        default = self.models.get("*", PolicySection()).applied(general)
+        return Policies(
+            default=default,
+            models={name: model.applied(default) for name, model in self.models.items() if name != "*"},
+            model=ModelRef(self.model.name or "", self.model.version or ""),
+        )
