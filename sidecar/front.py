@@ -1,0 +1,129 @@
+"""The admin port: probes are answered here, everything else is passed to the observer byte by byte.
+
+So a stalled or dead observer never costs the pod its readiness. Standard library only. The trap: the
+first request of a connection decides; after that the connection belongs to the observer, which answers
+probes too.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from http import HTTPStatus
+
+from sidecar.sockets import unix_name
+
+_HEAD_BYTES = 16 * 1024
+_HEAD_SECONDS = 10.0
+# Longer than any scrape of a healthy observer, shorter than Prometheus' default scrape timeout of 10 s.
+_ANSWER_SECONDS = 8.0
+_PIECE_BYTES = 64 * 1024
+# Probes, a scraper or two and a browser; more is somebody holding connections.
+_MAX_CONNECTIONS = 256
+
+
+class Front:
+    """Serves the admin port. `ready()` says why not, or None; `metrics()` renders what is known without the observer."""
+
+    def __init__(
+        self, observer_path: str, ready: Callable[[], str | None], metrics: Callable[[], bytes]
+    ) -> None:
+        self._observer = unix_name(observer_path)
+        self._ready = ready
+        self._metrics = metrics
+        self._server: asyncio.Server | None = None
+        self._open = 0
+
+    async def listen(self, sock: socket.socket) -> None:
+        """Answer on a listening socket until `close`."""
+        self._server = await asyncio.start_server(self._serve, sock=sock, limit=_HEAD_BYTES)
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                if self._open > _MAX_CONNECTIONS:
+                    writer.write(_answer(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections\n"))
+                else:
+                    async with asyncio.timeout(_HEAD_SECONDS):
+                        head = await reader.readuntil(b"\r\n\r\n")
+                    await self._dispatch(head, reader, writer)
+                await writer.drain()
+        finally:
+            self._open -= 1
+            writer.close()
+
+    async def _dispatch(
+        self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        method, path = _target(head)
+        if path == "/-/healthy" and method in ("GET", "HEAD"):
+            writer.write(_answer(HTTPStatus.OK, "inference-sidecar is healthy\n", head_only=method == "HEAD"))
+        elif path == "/-/ready" and method in ("GET", "HEAD"):
+            why_not = self._ready()
+            status = HTTPStatus.OK if why_not is None else HTTPStatus.SERVICE_UNAVAILABLE
+            text = f"{why_not or 'inference-sidecar is ready'}\n"
+            writer.write(_answer(status, text, head_only=method == "HEAD"))
+        elif not await self._pass_on(head, reader, writer):
+            writer.write(self._without_observer(method, path))
+
+    async def _pass_on(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Relay to the observer; False when not a byte of an answer came."""
+        try:
+            theirs, ours = await asyncio.open_unix_connection(self._observer)
+        except OSError:
+            return False
+        upload: asyncio.Task[None] | None = None
+        try:
+            ours.write(head)
+            upload = asyncio.create_task(_copy(reader, ours))
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                first = await theirs.read(_PIECE_BYTES)
+            if not first:
+                return False
+            writer.write(first)
+            await _copy(theirs, writer)
+        except TimeoutError:
+            return False
+        except OSError:
+            return True  # it broke in the middle: nothing sensible can follow
+        finally:
+            if upload is not None:
+                upload.cancel()
+            ours.close()
+        return True
+
+    def _without_observer(self, method: str, path: str) -> bytes:
+        if path == "/metrics" and method in ("GET", "HEAD"):
+            kind = "text/plain; version=0.0.4; charset=utf-8"
+            return _answer(HTTPStatus.OK, self._metrics().decode(), kind, head_only=method == "HEAD")
+        text = "the observer is down or restarting; traffic is relayed, and /metrics has what is counted\n"
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, text)
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(_PIECE_BYTES):
+            writer.write(data)
+            await writer.drain()
+
+
+def _target(head: bytes) -> tuple[str, str]:
+    words = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
+    return (words[0], words[1].split("?", 1)[0]) if len(words) == 3 else ("", "")
+
+
+def _answer(
+    status: HTTPStatus, text: str, kind: str = "text/plain; charset=utf-8", *, head_only: bool = False
+) -> bytes:
+    body = text.encode()
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {kind}\r\n"
+        f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + (b"" if head_only else body)

@@ -1,0 +1,80 @@
+"""The totals of relay workers, put into a registry: of the living ones and of those that went before.
+
+Workers report absolute totals since their own start. What a worker had counted when it left stays in
+the sum, so that a counter never runs backwards because a worker was replaced.
+"""
+
+from collections import Counter
+from typing import Any
+
+from sidecar import catalog
+from sidecar.registry import Registry
+
+_DIRECTIONS = ("request", "response")
+
+
+class RelayTotals:
+    """Sums worker reports (see relay/counters.py for their shape) into the registry."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._bytes = registry.counter(catalog.RELAY_BYTES)
+        self._dropped_bytes = registry.counter(catalog.TEE_DROPPED_BYTES)
+        self._dropped_chunks = registry.counter(catalog.CHUNKS_DROPPED)
+        self._failures = registry.counter(catalog.UPSTREAM_CONNECT_FAILURES)
+        self._lag = registry.histogram(catalog.RELAY_LOOP_LAG)
+        self._cpu = registry.counter(catalog.CPU_SECONDS)
+        self._memory = registry.gauge(catalog.MEMORY_BYTES)
+        self._reports: dict[int, dict[str, Any]] = {}
+        self._departed: Counter[tuple[str, str]] = Counter()
+        self._departed_lag = [0] * (len(catalog.RELAY_LOOP_LAG.buckets) + 1)
+        self._departed_lag_sum = 0.0
+        self._publish()
+
+    def report(self, worker: int, report: dict[str, Any]) -> None:
+        """Take a worker's newest totals."""
+        self._reports[worker] = report
+        self._publish()
+
+    def left(self, worker: int) -> None:
+        """A worker is gone; what it counted stays counted."""
+        report = self._reports.pop(worker, None)
+        if report is not None:
+            self._departed.update(_flat(report))
+            self._departed_lag = _added(self._departed_lag, report["lag"]["counts"])
+            self._departed_lag_sum += report["lag"]["sum"]
+        self._publish()
+
+    def _publish(self) -> None:
+        totals = Counter(self._departed)
+        lag, lag_sum, memory = self._departed_lag, self._departed_lag_sum, 0
+        for report in self._reports.values():
+            totals.update(_flat(report))
+            lag = _added(lag, report["lag"]["counts"])
+            lag_sum += report["lag"]["sum"]
+            memory += report["memory"]
+        for direction in _DIRECTIONS:
+            self._bytes.set_total(totals["bytes", direction], direction)
+        for family, key, label in (
+            (self._dropped_bytes, "dropped_bytes", catalog.TEE_DROPPED_BYTES),
+            (self._dropped_chunks, "dropped_chunks", catalog.CHUNKS_DROPPED),
+            (self._failures, "connect_failures", catalog.UPSTREAM_CONNECT_FAILURES),
+        ):
+            for reason in label.closed["reason"]:
+                family.set_total(totals[key, reason], reason)
+        self._lag.set_total(lag, lag_sum)
+        self._cpu.set_total(totals["cpu", ""], "relay")
+        self._memory.set(memory, "relay")
+
+
+def _flat(report: dict[str, Any]) -> Counter[tuple[str, str]]:
+    flat: Counter[tuple[str, str]] = Counter()
+    for key in ("dropped_bytes", "dropped_chunks", "connect_failures"):
+        flat.update({(key, reason): count for reason, count in report[key].items()})
+    for direction, count in zip(_DIRECTIONS, report["bytes"], strict=True):
+        flat["bytes", direction] = count
+    flat["cpu", ""] = report["cpu"]
+    return flat
+
+
+def _added(left: list[int], right: list[int]) -> list[int]:
+    return [a + b for a, b in zip(left, right, strict=True)]

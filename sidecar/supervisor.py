@@ -1,0 +1,238 @@
+"""Starts the relay workers and the observer, keeps them running, and drains them in order.
+
+The supervisor binds every listening socket once and owns the admin port; it never touches traffic. The
+story of its life is `Supervisor.run`: bind, start, serve, drain, leave nothing behind.
+"""
+
+import asyncio
+import logging
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sidecar import __version__, catalog, sockets
+from sidecar.address import Address, Route
+from sidecar.children import Child, Message, all_gone
+from sidecar.front import Front
+from sidecar.registry import Registry
+from sidecar.relay.counters import resident_bytes
+from sidecar.relay_totals import RelayTotals
+
+log = logging.getLogger("sidecar")
+
+_REPORT_SECONDS = 1.0
+# The observer flushes its last metrics in this time; nobody's traffic waits for it any more.
+_OBSERVER_FAREWELL_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run. `tee` empty means a private socket; `observer` None means it runs elsewhere."""
+
+    routes: Sequence[Route]
+    admin: Address | None
+    workers: int
+    connect_timeout: float
+    drain_grace: float
+    drain_deadline: float
+    observer: Message | None = None
+    tee: str = ""
+
+
+class Supervisor:
+    """One run of the sidecar."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._private = sockets.PrivateDirectory()
+        self._tee = plan.tee or self._private.socket("tee")
+        self._observer_admin = self._private.socket("admin")
+        self._listeners: list[socket.socket] = []
+        self._admin: socket.socket | None = None
+        self._workers: list[Child] = []
+        self._numbers: dict[int, int] = {}
+        self._serial = 0
+        self._observer: Child | None = None
+        self._not_ready = "starting: no relay worker is accepting yet"
+        self._registry = Registry()
+        self._totals = RelayTotals(self._registry)
+        self._restarts = self._registry.counter(catalog.OBSERVER_RESTARTS)
+        self._front = Front(self._observer_admin, self._why_not_ready, self._metrics)
+        self._leave = asyncio.Event()
+        self._hurry = False
+
+    async def run(self) -> int:
+        """Serve until told to stop; 0 when all left in order. Raises SidecarError if it cannot start."""
+        try:
+            self._bind()
+            await self._start()
+            await self._leave.wait()
+            return await self._drain()
+        finally:
+            children = [*self._workers, *([self._observer] if self._observer else [])]
+            for child in children:
+                child.kill()
+            await all_gone(children, within=2.0)
+            self._unbind()
+
+    # --- starting --------------------------------------------------------------------------------
+
+    def _bind(self) -> None:
+        for route in self._plan.routes:
+            self._listeners.append(sockets.listen(route.listen))
+        if self._plan.admin is not None:
+            self._admin = sockets.listen(self._plan.admin)
+
+    async def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop, False)
+        loop.add_signal_handler(signal.SIGINT, self._stop, True)
+        for reason in catalog.OBSERVER_RESTARTS.closed["reason"]:
+            self._restarts.add(0, reason)
+        if self._plan.observer is not None:
+            self._observer = Child("sidecar.app", self._observer_setup, self._ignore, self._observer_ended)
+            self._observer.start()
+        for slot in range(self._plan.workers):
+            self._start_worker(slot)
+        if self._admin is not None:
+            await self._front.listen(self._admin)
+        self._reporting = loop.create_task(self._report())
+        for sock, route in zip(self._listeners, self._plan.routes, strict=True):
+            log.info("relaying %s to %s", _where(sock, route.listen), route.upstream)
+        if self._admin is not None and self._plan.admin is not None:
+            log.info("metrics and status page on http://%s/", _where(self._admin, self._plan.admin))
+
+    def _start_worker(self, slot: int) -> None:
+        def ended(reason: str) -> None:
+            log.error("a relay worker ended (%s); another takes its place", reason)
+            self._totals.left(self._numbers[slot])
+
+        child = Child(
+            "sidecar.relay.worker",
+            lambda: self._worker_setup(slot),
+            lambda message: self._heard(self._numbers[slot], message),
+            ended,
+        )
+        self._workers.append(child)
+        child.start()
+
+    def _worker_setup(self, slot: int) -> tuple[Message, list[int]]:
+        # Each start of a worker gets a new number: its connection ids must never be used twice.
+        self._serial += 1
+        self._numbers[slot] = self._serial
+        routes = [
+            {"fd": sock.fileno(), "name": str(route.listen), "upstream": _upstream(route.upstream)}
+            for sock, route in zip(self._listeners, self._plan.routes, strict=True)
+        ]
+        setup = {
+            "worker": self._serial,
+            "tee": self._tee,
+            "connect_timeout": self._plan.connect_timeout,
+            "drain_deadline": self._plan.drain_deadline,
+            "routes": routes,
+        }
+        return setup, [sock.fileno() for sock in self._listeners]
+
+    def _observer_setup(self) -> tuple[Message, list[int]]:
+        assert self._plan.observer is not None
+        return {**self._plan.observer, "tee": self._tee, "admin_socket": self._observer_admin}, []
+
+    # --- serving ---------------------------------------------------------------------------------
+
+    def _heard(self, number: int, message: Message) -> None:
+        if "ready" in message and not self._leave.is_set():
+            self._not_ready = ""
+        if "stats" in message:
+            self._totals.report(number, message["stats"])
+
+    def _ignore(self, message: Message) -> None:
+        """The observer reports nothing to us: all it knows is on its own pages."""
+
+    def _observer_ended(self, reason: str) -> None:
+        log.error("the observer ended (%s); traffic goes on, it is started again", reason)
+        self._restarts.add(1, reason)
+
+    def _why_not_ready(self) -> str | None:
+        return self._not_ready or None
+
+    async def _report(self) -> None:
+        while True:
+            if self._observer is not None:
+                self._observer.send({"supervisor": self._own_figures()})
+            await asyncio.sleep(_REPORT_SECONDS)
+
+    def _own_figures(self) -> dict[str, Any]:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        restarts = {labels[0]: count for labels, count in self._restarts.values.items()}
+        return {
+            "cpu": usage.ru_utime + usage.ru_stime,
+            "memory": resident_bytes(),
+            "observer_restarts": restarts,
+        }
+
+    def _metrics(self) -> bytes:
+        """What is known without the observer, in Prometheus text."""
+        from sidecar.exporters.prometheus import render  # only when needed: it costs memory
+
+        figures = self._own_figures()
+        self._registry.counter(catalog.CPU_SECONDS).set_total(figures["cpu"], "supervisor")
+        self._registry.gauge(catalog.MEMORY_BYTES).set(figures["memory"], "supervisor")
+        python = ".".join(map(str, sys.version_info[:3]))
+        self._registry.gauge(catalog.BUILD_INFO).set(1, __version__, python)
+        return render(self._registry.snapshot(), "")[0]
+
+    # --- leaving ---------------------------------------------------------------------------------
+
+    def _stop(self, hurry: bool) -> None:
+        """SIGTERM drains with grace; Ctrl-C needs none, nobody routes to us; a second signal hurries."""
+        self._hurry = hurry or self._leave.is_set()
+        self._leave.set()
+
+    async def _drain(self) -> int:
+        self._not_ready = "draining"
+        deadline = self._plan.drain_deadline
+        log.info("draining: connections in flight have %g s to finish", deadline)
+        # Endpoints are removed while we are told to stop, not before: whoever still comes is served.
+        graced = 0.0
+        while graced < min(self._plan.drain_grace, deadline) and not self._hurry:
+            await asyncio.sleep(0.1)
+            graced += 0.1
+        for worker in self._workers:
+            worker.release({"drain": deadline - graced})
+        self._close_listeners()
+        in_order = await all_gone(self._workers, within=deadline - graced + 1.0)
+        if self._observer is not None:
+            self._observer.release({"stop": True})
+            await self._observer.gone(_OBSERVER_FAREWELL_SECONDS)
+        self._reporting.cancel()
+        log.info("stopped")
+        return 0 if in_order else 1
+
+    def _close_listeners(self) -> None:
+        for sock in self._listeners:
+            sock.close()
+
+    def _unbind(self) -> None:
+        self._front.close()
+        self._close_listeners()
+        if self._admin is not None:
+            self._admin.close()
+        for address in [*(route.listen for route in self._plan.routes), self._plan.admin]:
+            if address is not None and address.path:
+                sockets.remove(address.path)
+        self._private.remove()
+
+
+def _upstream(address: Address) -> dict[str, Any]:
+    return {"name": str(address), "host": address.host, "port": address.port, "path": address.path}
+
+
+def _where(sock: socket.socket, address: Address) -> str:
+    """The address really bound: port 0 was the kernel's choice."""
+    if address.path:
+        return str(address)
+    return str(Address(address.host, sock.getsockname()[1]))
