@@ -1,0 +1,142 @@
+"""Which decoder reads an exchange, and the promise that none of them ever raises.
+
+The head of the request decides: `claim` asks each member of `ALL` in order. To add a protocol, add a
+file and a line here.
+"""
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from sidecar.decoders import body, generative, paths
+from sidecar.decoders.decoder import Claim, Decoder, Undecodable
+from sidecar.decoders.generic_json import GenericJson
+from sidecar.decoders.kserve_v1 import KServeV1
+from sidecar.decoders.mlflow import MLflow
+from sidecar.decoders.opaque import Opaque
+from sidecar.decoders.open_inference import OpenInference
+from sidecar.exchange import Exchange, Outcome
+from sidecar.inference import MISSING, Inference, Undecoded
+
+# Those with paths of their own first, then what bodies are like, then what nobody reads.
+ALL: tuple[Decoder, ...] = (
+    OpenInference(),
+    KServeV1(),
+    MLflow(),
+    *generative.ALL,
+    GenericJson(),
+    Opaque(),
+)
+_BY_NAME = {decoder.name: decoder for decoder in ALL}
+# A server has a handful of routes; the rest is scanners. About 1 MB when full.
+_REMEMBERED_CLAIMS = 2048
+_LONGEST_REMEMBERED = 512
+# Enough to recognise a column in `explain` without printing somebody's whole batch.
+_SAMPLE = 3
+
+other_kind = paths.other_kind
+
+
+def claim(method: str, target: str, headers: Mapping[str, str]) -> Claim | None:
+    """Whether an exchange is inference, by its request head alone: None if it is not."""
+    content_type = headers.get("content-type", "")
+    if len(target) + len(content_type) > _LONGEST_REMEMBERED or "?" in target:
+        target = target.partition("?")[0]
+        if len(target) + len(content_type) > _LONGEST_REMEMBERED:
+            return _claim.__wrapped__(method, target, content_type)
+    return _claim(method, target, content_type.partition(";")[0])
+
+
+@lru_cache(maxsize=_REMEMBERED_CLAIMS)
+def _claim(method: str, target: str, content_type: str) -> Claim | None:
+    path, media = paths.normal(target), body.media_of(content_type)
+    for decoder in ALL:
+        found = decoder.claim(method, path, media)
+        if found is not None:
+            return found
+    return None
+
+
+def decode(exchange: Exchange, claim: Claim) -> Inference:
+    """What a claimed exchange meant. Never raises.
+
+    `undecoded` is set when the upstream answered successfully and the request, or an answer of status
+    200, could not be read; what could be read of the other side is there all the same.
+    """
+    return _decode(exchange, claim)[0]
+
+
+def _decode(exchange: Exchange, claim: Claim) -> tuple[Inference, list[str]]:
+    """The inference, and what went wrong in sentences."""
+    decoder = _BY_NAME.get(claim.protocol, ALL[-1])
+    inference = Inference(claim.protocol, claim.operation, claim.model, evidence=claim.evidence)
+    inference.request_id = body.id_in_headers(exchange)
+    problems: list[str] = []
+    succeeded = exchange.outcome is Outcome.OK
+    try:
+        decoder.read_request(exchange, inference)
+    except Undecodable as error:
+        problems.append(f"request: {error}")
+        inference.rows, inference.features = 0, []
+        inference.undecoded = error.reason if succeeded else None
+    except Exception as error:
+        inference.rows, inference.features = 0, []
+        _failed(inference, problems, error)
+    if succeeded and exchange.status == 200:
+        _read_answer(decoder, exchange, inference, problems)
+    return inference, problems
+
+
+def _read_answer(decoder: Decoder, exchange: Exchange, inference: Inference, problems: list[str]) -> None:
+    try:
+        decoder.read_answer(exchange, inference)
+    except Undecodable as error:
+        problems.append(f"answer: {error}")
+        inference.outputs = []
+        inference.undecoded = inference.undecoded or error.reason
+    except Exception as error:
+        inference.outputs = []
+        _failed(inference, problems, error)
+
+
+def _failed(inference: Inference, problems: list[str], error: Exception) -> None:
+    """A fault of ours. Its type is told, its message is not: it may quote the payload."""
+    problems.append(f"internal: {type(error).__name__}")
+    inference.undecoded = Undecoded.INTERNAL
+
+
+def explain(exchange: Exchange) -> dict[str, Any]:
+    """Which decoder read an exchange, why, and what it read: for a person, as JSON can hold it.
+
+    Holds samples of the payload: only ever for whoever gave us the exchange to explain.
+    """
+    claimed = claim(exchange.method, exchange.target, exchange.request_headers)
+    if claimed is None:
+        return {"inference": False, "kind": other_kind(exchange.method, exchange.target)}
+    inference, problems = _decode(exchange, claimed)
+    return {
+        "inference": True,
+        "protocol": inference.protocol,
+        "operation": inference.operation.value,
+        "evidence": inference.evidence,
+        "model": {"name": inference.model.name, "version": inference.model.version},
+        "request_id": inference.request_id,
+        "rows": inference.rows,
+        "features": {column.name: _sample(column.values) for column in inference.features},
+        "outputs": {column.name: _sample(column.values) for column in inference.outputs},
+        "error": inference.error,
+        "undecoded": inference.undecoded.value if inference.undecoded else None,
+        "problems": problems,
+    }
+
+
+def _sample(values: Any) -> list[Any]:
+    return [_plain(value) for value in values[:_SAMPLE]]
+
+
+def _plain(value: Any) -> Any:
+    """A value strict JSON can hold."""
+    if value is MISSING or (isinstance(value, float) and not math.isfinite(value)):
+        return repr(value)
+    return value if value is None or isinstance(value, str | int | float) else repr(value)[:100]

@@ -1,0 +1,64 @@
+"""CSV bodies: MLflow sends a header row, SageMaker's algorithms do not, and nothing says which.
+
+A first row of numbers only is taken for data. CSV has no types: a column whose every cell is a number
+holds numbers, any other holds text, and an empty cell is null, as pandas reads them on the server.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from sidecar.decoders import columns, json_text
+from sidecar.decoders.decoder import Undecodable
+from sidecar.inference import Column, Undecoded
+
+
+def read(data: bytes, content_type: str, prefix: str, lone: str = "") -> tuple[int, list[Column]]:
+    """Rows and columns; without a header these are `prefix[i]`, or `lone` if there is but one."""
+    rows = _rows(data, content_type)
+    header = None if all(_is_number(cell) for cell in rows[0]) else rows.pop(0)
+    columns.check_rows(len(rows))
+    width = len(header or rows[0])
+    if any(len(row) != width for row in rows):
+        raise Undecodable(Undecoded.NOT_CSV, "the rows differ in length")
+    if width > columns.MAX_COLUMNS:
+        raise Undecodable(Undecoded.TOO_WIDE, f"{width} columns are more than {columns.MAX_COLUMNS}")
+    values = [_typed(cells) for cells in zip(*rows, strict=True)]
+    if header is None:
+        return len(rows), columns.named(values, width, prefix, lone)
+    return len(rows), columns.unique(Column(n, v) for n, v in zip(header, values, strict=True))
+
+
+def _rows(data: bytes, content_type: str) -> list[list[str]]:
+    charset = json_text.charset_of(content_type)
+    try:
+        text = data.decode("utf-8-sig" if charset == "utf-8" else charset)
+        # newline="" lets the reader see CRLF, and line ends inside quotes, as they are.
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+    except (csv.Error, UnicodeError) as error:
+        raise Undecodable(Undecoded.NOT_CSV, "not CSV text in the charset it claims") from error
+    columns.check_rows(len(rows))
+    return rows
+
+
+def _typed(cells: Sequence[str]) -> list[Any]:
+    try:
+        return [_number(cell) if cell else None for cell in cells]
+    except ValueError:
+        return [cell or None for cell in cells]
+
+
+def _number(cell: str) -> int | float:
+    # Python reads 1_000 as a number; no model server's CSV reader does.
+    if "_" in cell:
+        raise ValueError
+    return int(cell) if len(cell) <= 20 and cell.lstrip("+-").isdecimal() else float(cell)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        _number(cell)
+    except ValueError:
+        return False
+    return True
