@@ -1,0 +1,79 @@
+"""The demo, start to finish: prepare, play, report."""
+
+import asyncio
+import json
+import signal
+import sys
+from typing import TextIO
+
+from rich.console import Console
+
+from sidecar.demo import dataset, monitoring, scenario, summary
+from sidecar.demo.director import Director
+from sidecar.demo.stack import stack
+from sidecar.demo.traffic import Traffic
+from sidecar.demo.view import LiveView, PlainView
+
+
+def run_demo(seconds: float | None = None, headless: bool = False, incident: bool = True) -> int:
+    """Run the demo and return its exit code: 0 when everything promised was seen, else 1.
+
+    `seconds` is the length of the story, not counting the few it takes to start and stop. Headless, the
+    last line on standard output is the summary as JSON and everything else goes to standard error.
+    Interrupted, it stops what it started and returns 128 plus the signal's number. Raises SidecarError.
+    """
+    scenes = scenario.script(scenario.DEFAULT_SECONDS if seconds is None else seconds, incident)
+    interrupted: list[int] = []
+    try:
+        report = asyncio.run(_demo(scenes, headless, interrupted))
+    except asyncio.CancelledError:
+        return 128 + interrupted[0] if interrupted else 1
+    return _conclude(report, headless)
+
+
+async def _demo(scenes: tuple[scenario.Scene, ...], headless: bool, interrupted: list[int]) -> summary.Report:
+    _cancel_on_signal(interrupted)
+    programs = monitoring.installed()
+    data = dataset.load()
+    with _view(headless) as view:
+        if programs is None:
+            view.say(monitoring.HOW_TO_INSTALL)
+        view.say(
+            "starting a model server, the sidecar" + (", Prometheus and Alertmanager" if programs else "")
+        )
+        async with stack(data, programs) as parts:
+            rows = [labelled.row for labelled in data.traffic]
+            return await Director(parts, Traffic(parts.url, rows), scenes, view).play()
+
+
+def _cancel_on_signal(interrupted: list[int]) -> None:
+    """The first signal ends the demo; more of them must not keep it from cleaning up."""
+    task = asyncio.current_task()
+    assert task is not None
+
+    def cancel(number: int) -> None:
+        if not interrupted:
+            interrupted.append(number)
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, cancel, number)
+
+
+def _view(headless: bool) -> LiveView | PlainView:
+    if headless:
+        return PlainView(sys.stderr)
+    console = Console()
+    return LiveView(console) if console.is_terminal else PlainView(sys.stdout)
+
+
+def _conclude(report: summary.Report, headless: bool) -> int:
+    problems = summary.problems(report)
+    out: TextIO = sys.stderr if headless else sys.stdout
+    for line in summary.as_text(report):
+        print(line, file=out)
+    for problem in problems:
+        print(f"problem: {problem}", file=sys.stderr)
+    if headless:
+        print(json.dumps(summary.as_json(report)))
+    return 1 if problems else 0

@@ -1,0 +1,113 @@
+"""Clients of the model: real rows, sent as an upstream service would, through the sidecar's port.
+
+Arrivals are open-loop (Poisson): a slow model does not slow them down, so that latency is felt as it is
+in production. Faults of the feature pipeline happen here, before a row is sent, and every failure is
+counted by its kind: the demo has to explain each one.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+import orjson
+
+from sidecar.demo.dataset import MODEL_NAME, MODEL_VERSION, Row
+from sidecar.demo.faults import NO_DATA_FAULT, DataFault
+from sidecar.demo.open_inference import request_of
+
+# Busy enough for three batches of rows a second, which is what drift is judged by; light enough for two
+# shared cores that also run the model, the sidecar, Prometheus and this.
+DEFAULT_RATE = 80.0
+# One to four rows a request, fewer more often: a feature service asks for a handful of candidates.
+_ROWS_A_REQUEST = (1, 1, 1, 2, 2, 3, 4)
+# Enough for DEFAULT_RATE when every answer takes a quarter of a second, with room.
+_CONNECTIONS = 48
+_TIMEOUT_SECONDS = 5.0
+
+PATH = f"/v2/models/{MODEL_NAME}/versions/{MODEL_VERSION}/infer"
+
+
+@dataclass(slots=True)
+class Counts:
+    """Requests sent, answered in full, and failed by kind: `http_503`, `timeout`, `connection`, `answer`."""
+
+    sent: int = 0
+    answered: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def failed(self) -> int:
+        """All failures."""
+        return self.failures.total()
+
+
+class Traffic:
+    """Sends until stopped. `fault` may be changed at any time and takes effect with the next request."""
+
+    def __init__(self, url: str, rows: Sequence[Row], rate: float = DEFAULT_RATE) -> None:
+        self.fault: DataFault = NO_DATA_FAULT
+        self.counts = Counts()
+        self._url = url + PATH
+        self._rows = rows
+        self._rate = rate
+        # A fixed seed: the story is the same each time, down to the order of rows.
+        self._chance = random.Random(11)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Send at `rate` requests a second until `stop`, then wait for what is still under way."""
+        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
+        connector = aiohttp.TCPConnector(limit=_CONNECTIONS)
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+            asyncio.TaskGroup() as group,
+        ):
+            due = asyncio.get_running_loop().time()
+            while not stop.is_set():
+                group.create_task(self._ask(session, self._next_rows()))
+                due += self._chance.expovariate(self._rate)
+                await _sleep_until(due)
+
+    def _next_rows(self) -> list[Row]:
+        chosen = self._chance.choices(self._rows, k=self._chance.choice(_ROWS_A_REQUEST))
+        return [self.fault.apply(row, self._chance) for row in chosen]
+
+    async def _ask(self, session: aiohttp.ClientSession, rows: list[Row]) -> None:
+        self.counts.sent += 1
+        problem = await self._problem_with_answer(session, rows)
+        if problem:
+            self.counts.failures[problem] += 1
+        else:
+            self.counts.answered += 1
+
+    async def _problem_with_answer(self, session: aiohttp.ClientSession, rows: list[Row]) -> str:
+        """Why the answer is not what was asked for; "" when it is."""
+        body = orjson.dumps(request_of(rows))
+        try:
+            async with session.post(
+                self._url, data=body, headers={"content-type": "application/json"}
+            ) as response:
+                answer = await response.read()
+                status = response.status
+        except TimeoutError:
+            return "timeout"
+        except aiohttp.ClientError:
+            return "connection"
+        if status != 200:
+            return f"http_{status}"
+        return "" if _predictions(answer) == len(rows) else "answer"
+
+
+def _predictions(answer: bytes) -> int:
+    """How many rows an answer has predictions for; -1 when it cannot be read."""
+    try:
+        return len(orjson.loads(answer)["outputs"][0]["data"])
+    except (ValueError, TypeError, KeyError, IndexError):
+        return -1
+
+
+async def _sleep_until(due: float) -> None:
+    """Return at `due` on the loop's clock; always lets others run."""
+    await asyncio.sleep(max(due - asyncio.get_running_loop().time(), 0.0))
