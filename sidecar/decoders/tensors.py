@@ -4,7 +4,6 @@
 no columns. A shape is a claim by whoever sent it: nothing is allocated before it agrees with the data.
 """
 
-from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -21,6 +20,9 @@ def columns_of(tensors: Any, unnamed: str) -> tuple[int, list[Column]]:
     """
     if type(tensors) is not list or not tensors:
         raise Undecodable(Undecoded.SHAPE, "there is no list of tensors")
+    if len(tensors) == 1:
+        rows, found = _read(tensors[0], unnamed)
+        return columns.check_rows(rows), found
     read = [_read(tensor, unnamed) for tensor in tensors]
     rows = columns.check_rows(max([rows for rows, _ in read]))
     found = [column for n, part in read if n == rows for column in part]
@@ -52,8 +54,11 @@ def _read(tensor: Any, unnamed: str) -> tuple[int, list[Column]]:
 
 def _extent(shape: Any) -> tuple[int, int]:
     """Rows, and columns: 0 if the tensor is of higher rank or too wide for columns."""
-    if type(shape) is not list or any(type(size) is not int or size < 0 for size in shape):
-        raise Undecodable(Undecoded.SHAPE, "a shape is not a list of sizes")
+    if type(shape) is not list:
+        raise Undecodable(Undecoded.SHAPE, "a shape is not a list")
+    for size in shape:
+        if type(size) is not int or size < 0:
+            raise Undecodable(Undecoded.SHAPE, "a shape holds something else than sizes")
     if not shape:
         return 1, 1
     rows = shape[0]
@@ -63,13 +68,17 @@ def _extent(shape: Any) -> tuple[int, int]:
     return rows, width if width <= columns.MAX_COLUMNS else 0
 
 
-def _spread(data: Any, rows: int, width: int) -> Sequence[Sequence[Any]]:
+def _spread(data: Any, rows: int, width: int) -> list[list[Any]]:
     """The `width` columns of a matrix, nested or flat."""
-    nested = type(data) is list and len(data) == rows and set(map(type, data)) == {list}
-    if nested and set(map(len, data)) == {width}:
-        return list(zip(*data, strict=True))
+    if type(data) is list and _even(data, rows, width):
+        return [list(values) for values in zip(*data, strict=True)]
     flat = _flat(data, rows * width)
     return [flat[i::width] for i in range(width)]
+
+
+def _even(data: list[Any], rows: int, width: int) -> bool:
+    """Whether the data is nested exactly as the shape says."""
+    return len(data) == rows and {*map(type, data)} == {list} and {*map(len, data)} == {width}
 
 
 def _flat(data: Any, size: int) -> list[Any]:
