@@ -1,0 +1,168 @@
+"""The command line: what may be typed, and which function it calls.
+
+Only words here; what the commands do is in `commands`, imported once a command was chosen, so that
+`sidecar --help` is fast. Exit codes: 0 fine, 1 failed at run time, 2 wrong usage or configuration,
+130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from sidecar import __version__
+from sidecar.errors import SidecarError
+
+_SETTINGS_NOTE = """Flags win over variables, variables over the file.
+Every key of the file is a variable too: slos.latency.threshold is SIDECAR_SLOS__LATENCY__THRESHOLD."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. A user's mistake is a sentence on stderr, no traceback."""
+    parser = _parser()
+    try:
+        chosen = parser.parse_args(arguments)
+        if chosen.command is None:
+            parser.print_help(sys.stderr)
+            return 2
+        return _call(chosen)
+    except SidecarError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output left (| head): nothing to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _call(chosen: argparse.Namespace) -> int:
+    from sidecar import commands  # brings pydantic, where a command needs it
+
+    command: Callable[[argparse.Namespace], int] = getattr(commands, chosen.command)
+    code = command(chosen)
+    sys.stdout.flush()
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line instead of a screen of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="sidecar",
+        description="Watches the inference traffic of any model server: latency, errors, features, drift.",
+        epilog="Example: sidecar run --upstream 127.0.0.1:8000, then send requests to port 18080.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"sidecar {__version__}")
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+    for add in (_run, _relay, _observe, _check, _profile, _rules, _dashboards, _demo, _version):
+        add(commands)
+    return parser
+
+
+_Commands = argparse._SubParsersAction  # the only name argparse has for it
+
+
+def _command(commands: "_Commands[_Parser]", name: str, help: str, example: str, note: str = "") -> _Parser:
+    parser = commands.add_parser(
+        name,
+        help=help,
+        description=help[0].upper() + help[1:] + ".",
+        epilog=f"example:\n  {example}\n\n{note}".rstrip(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=name)
+    return parser
+
+
+def _settings_flags(parser: _Parser) -> None:
+    """The flags that are settings; their names are dotted keys with dashes."""
+    parser.add_argument("-c", "--config", metavar="FILE", help="YAML file (or SIDECAR_CONFIG)")
+    parser.add_argument("--upstream", metavar="ADDRESS", help="the model server: host:port or unix:/path")
+    parser.add_argument("--listen", metavar="ADDRESS", help="where clients connect (0.0.0.0:18080)")
+    parser.add_argument("--admin", metavar="ADDRESS", help="probes and metrics (0.0.0.0:19464)")
+    parser.add_argument("--reference", metavar="FILE", help="profile made by sidecar profile")
+    parser.add_argument("--workers", metavar="N", help="relay processes (1)")
+    parser.add_argument("--state-dir", metavar="DIR", help="what outlives a restart (nothing)")
+
+
+def _tee_flag(parser: _Parser) -> None:
+    tee = os.environ.get("SIDECAR_TEE") or None
+    help = "the unix socket between the halves (or SIDECAR_TEE)"
+    parser.add_argument("--tee", metavar="unix:PATH", default=tee, required=tee is None, help=help)
+
+
+def _run(commands: "_Commands[_Parser]") -> None:
+    example = "sidecar run --upstream 127.0.0.1:8000"
+    help = "relay traffic to the model server, watch it, export what was seen"
+    _settings_flags(_command(commands, "run", help, example, _SETTINGS_NOTE))
+
+
+def _relay(commands: "_Commands[_Parser]") -> None:
+    example = "sidecar relay --upstream 127.0.0.1:8000 --tee unix:/run/sidecar/tee.sock"
+    parser = _command(commands, "relay", "only relay, for a container of its own", example, _SETTINGS_NOTE)
+    _settings_flags(parser)
+    _tee_flag(parser)
+
+
+def _observe(commands: "_Commands[_Parser]") -> None:
+    example = "sidecar observe --tee unix:/run/sidecar/tee.sock"
+    parser = _command(commands, "observe", "only watch what a relay copies", example, _SETTINGS_NOTE)
+    _settings_flags(parser)
+    _tee_flag(parser)
+
+
+def _check(commands: "_Commands[_Parser]") -> None:
+    help = "say everything that is wrong with a configuration, or what it would run"
+    _settings_flags(_command(commands, "check", help, "sidecar check --config sidecar.yaml"))
+
+
+def _profile(commands: "_Commands[_Parser]") -> None:
+    example = "sidecar profile training.csv --label churned --prediction score -o reference.json"
+    parser = _command(commands, "profile", "build a reference from training data", example)
+    parser.add_argument("data", metavar="DATA", help="csv, jsonl or parquet")
+    parser.add_argument("-o", "--output", metavar="FILE", default="reference.json", help="- for stdout")
+    parser.add_argument("--prediction", metavar="COL", action="append", default=[], help="may be repeated")
+    parser.add_argument("--label", metavar="COL", help="the truth; not a feature")
+    parser.add_argument("--timestamp", metavar="COL", help="when the row was; not a feature")
+
+
+def _rules(commands: "_Commands[_Parser]") -> None:
+    example = "sidecar rules -o /etc/prometheus/rules --config sidecar.yaml"
+    parser = _command(commands, "rules", "write alert rules for Prometheus", example)
+    parser.add_argument("-o", "--output", metavar="DIR", required=True, help="- for stdout")
+    parser.add_argument("-c", "--config", metavar="FILE", help="for the objectives of this configuration")
+
+
+def _dashboards(commands: "_Commands[_Parser]") -> None:
+    help = "write dashboards for Grafana"
+    parser = _command(commands, "dashboards", help, "sidecar dashboards -o /var/lib/grafana/dashboards")
+    parser.add_argument("-o", "--output", metavar="DIR", required=True, help="- for stdout")
+
+
+def _demo(commands: "_Commands[_Parser]") -> None:
+    help = "a model server, real data and an incident on this machine"
+    parser = _command(commands, "demo", help, "sidecar demo --seconds 90")
+    parser.add_argument("--seconds", metavar="N", type=_seconds, help="how long, all phases together")
+    parser.add_argument("--headless", action="store_true", help="no live view; a JSON object as last line")
+    parser.add_argument("--no-incident", action="store_true", help="the same traffic, with nothing wrong")
+
+
+def _version(commands: "_Commands[_Parser]") -> None:
+    _command(commands, "version", "say which version this is", "sidecar version")
+
+
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 86_400):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to 86400")
+    return int(text)

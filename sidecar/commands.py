@@ -1,0 +1,136 @@
+"""What each command does: read the settings, call the part that does the work, say what came of it.
+
+What is heavy is imported inside the command that needs it.
+"""
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sidecar import __version__
+from sidecar.address import Address
+from sidecar.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from sidecar.config import Settings
+
+# Flags that are settings, by the key they set.
+_FLAGS = ("upstream", "listen", "admin", "reference", "workers", "state.dir")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """`sidecar run`: relay and observer together."""
+    settings = _settings(chosen, upstream=True, files=True)
+    from sidecar import app
+
+    return app.run(settings)
+
+
+def relay(chosen: argparse.Namespace) -> int:
+    """`sidecar relay`: needs no reference, so a missing one is the observer's problem."""
+    settings = _settings(chosen, upstream=True)
+    from sidecar import app
+
+    return app.relay(settings, _tee(chosen))
+
+
+def observe(chosen: argparse.Namespace) -> int:
+    """`sidecar observe`: needs no upstream."""
+    settings = _settings(chosen, files=True)
+    from sidecar import app
+
+    return app.observe(settings, _tee(chosen))
+
+
+def check(chosen: argparse.Namespace) -> int:
+    """`sidecar check`: every problem, or one line about what would run."""
+    settings = _settings(chosen, files=True)
+    print(f"{_config_path(chosen) or 'the configuration'} is fine: {_summary(settings)}")
+    return 0
+
+
+def version(chosen: argparse.Namespace) -> int:
+    """`sidecar version`."""
+    print(f"sidecar {__version__} (Python {platform.python_version()}, {platform.machine()})")
+    return 0
+
+
+def _settings(chosen: argparse.Namespace, *, upstream: bool = False, files: bool = False) -> "Settings":
+    """The settings in use. Warns on stderr; raises ConfigError with every problem."""
+    from sidecar import config
+
+    path = _config_path(chosen)
+    flags = {key: getattr(chosen, key.replace(".", "_"), None) for key in _FLAGS}
+    settings = config.load(path, os.environ, flags)
+    for warning in settings.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    problems = config.missing_files(settings, path or "configuration") if files else []
+    if upstream and not settings.resolved_routes():
+        where = f", or upstream: in {path}" if path else ""
+        problems.append(
+            f"upstream is missing: say where the model server is with --upstream host:port{where}"
+        )
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _config_path(chosen: argparse.Namespace) -> str | None:
+    return chosen.config or os.environ.get("SIDECAR_CONFIG") or None
+
+
+def _tee(chosen: argparse.Namespace) -> Address:
+    address = Address.parse(chosen.tee)
+    if not address.is_unix:
+        raise UsageError(f"--tee: {address} is not a unix socket; give unix:/path")
+    return address
+
+
+def _summary(settings: "Settings") -> str:
+    routes = [f"{route.listen} to {route.upstream}" for route in settings.resolved_routes()]
+    relays = f"relays {', '.join(routes)}" if routes else "no upstream yet (give --upstream)"
+    policies = settings.policies()
+    slos = ", ".join(f"{o.slo} {o.objective:f} %" for o in policies.default.objectives)
+    models = f"; models of their own: {', '.join(policies.models)}" if policies.models else ""
+    reference = policies.default.reference or "learnt from traffic"
+    return f"{relays}; admin on {settings.admin}; objectives {slos}; reference {reference}{models}"
+
+
+def rules(chosen: argparse.Namespace) -> int:
+    """`sidecar rules`: generic, or for the objectives of a configuration."""
+    from sidecar.generators import rules as generator
+
+    policies = _settings(chosen).policies() if _config_path(chosen) else None
+    return _write(generator.generate(policies), chosen.output)
+
+
+def dashboards(chosen: argparse.Namespace) -> int:
+    """`sidecar dashboards`."""
+    from sidecar.generators import dashboards as generator
+
+    return _write(generator.generate(), chosen.output)
+
+
+def _write(files: Mapping[str, str], output: str) -> int:
+    """Each file into the directory `output`, or all to stdout for "-"."""
+    from sidecar.generators.files import write
+
+    if output == "-":
+        for name, text in files.items():
+            print(f"# {name}" if len(files) > 1 and not name.endswith(".json") else "", end="")
+            print(text)
+        return 0
+    for path in write(Path(output), files):
+        print(path)
+    return 0
+
+
+def demo(chosen: argparse.Namespace) -> int:
+    """`sidecar demo`."""
+    from sidecar.demo import run_demo
+
+    return run_demo(seconds=chosen.seconds, headless=chosen.headless, incident=not chosen.no_incident)
