@@ -47,12 +47,22 @@ class CleanColumn:
     levels: Sequence[str | None] | None = None
 
 
+def no_states() -> npt.NDArray[np.int64]:
+    """How many values were in each state, before any was seen."""
+    return np.zeros(len(State), np.int64)
+
+
 @dataclass(slots=True)
 class Batch:
     """Rows of one model and version, in arrival order.
 
     `first` and `last` are the monotonic times of the oldest and newest row. Outputs may have fewer rows
     than `rows`, when some inferences failed; each column knows its own length.
+
+    Column names are safe as label values and bounded in number: what is past the cap of a model has no
+    column, only its values counted by state in `other_features` and `other_outputs`. `complete` counts
+    the rows with every required feature; `misshapen` counts, for each output, the predictions that came
+    back in another number than was asked for, and so belong to no row.
     """
 
     model: str
@@ -62,6 +72,10 @@ class Batch:
     last: float
     features: Mapping[str, CleanColumn] = field(default_factory=dict)
     outputs: Mapping[str, CleanColumn] = field(default_factory=dict)
+    complete: int = 0
+    misshapen: Mapping[str, int] = field(default_factory=dict)
+    other_features: npt.NDArray[np.int64] = field(default_factory=no_states)
+    other_outputs: npt.NDArray[np.int64] = field(default_factory=no_states)
 
 
 class RowMonitor(Protocol):

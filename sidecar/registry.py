@@ -49,6 +49,10 @@ class Family:
         self._on_overflow(self.metric.name)
         return tuple(OTHER if capped else v for v, capped in zip(labels, self._capped, strict=True))
 
+    def discard(self, *labels: str) -> None:
+        """Forget one series, if it is there."""
+        self.values.pop(labels, None)
+
     def remove(self, **match: str) -> None:
         """Forget every series whose labels have these values."""
         at = [(self.metric.labels.index(name), value) for name, value in match.items()]

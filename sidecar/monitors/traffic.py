@@ -1,0 +1,80 @@
+"""How many inferences, how they ended, how long they took, how big they were.
+
+Counts every exchange that is inference, decoded or not. The trap is `unobserved`: such an exchange is
+counted, so that nothing is hidden, but its times and sizes are those of what was left and stay out of
+every histogram.
+"""
+
+from sidecar import catalog
+from sidecar.exchange import Exchange, Outcome
+from sidecar.inference import Inference
+from sidecar.registry import Registry
+from sidecar.slo import outcome_of
+
+# The answers worth seeing from zero: the first error after a quiet start is a step that rate() can see
+# only if the series was there before. Other codes appear with their first exchange.
+_AT_ZERO = (
+    ("200", Outcome.OK),
+    ("400", Outcome.CLIENT_ERROR),
+    ("500", Outcome.SERVER_ERROR),
+    ("503", Outcome.SERVER_ERROR),
+)
+
+
+class Traffic:
+    """Requests, durations, sizes, and which models there are."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._requests = registry.counter(catalog.REQUESTS)
+        self._unobserved = registry.counter(catalog.UNOBSERVED)
+        self._duration = registry.histogram(catalog.REQUEST_DURATION)
+        self._first_byte = registry.histogram(catalog.TIME_TO_FIRST_BYTE)
+        self._request_size = registry.histogram(catalog.REQUEST_SIZE)
+        self._response_size = registry.histogram(catalog.RESPONSE_SIZE)
+        self._info = registry.gauge(catalog.MODEL_INFO)
+
+    def observe(self, exchange: Exchange, inference: Inference) -> None:
+        """Count one exchange; time and measure it if it was seen whole."""
+        model = (inference.model.name, inference.model.version)
+        protocol, operation = inference.protocol, inference.operation.value
+        outcome = outcome_of(exchange, inference)
+        if (*model, protocol, operation, *_AT_ZERO[0]) not in self._requests.values:
+            self._introduce(model, protocol, operation)
+        self._requests.add(1, *model, protocol, operation, code_label(exchange.code), outcome.value)
+        if outcome is Outcome.UNOBSERVED:
+            self._unobserved.add(1)
+        else:
+            self._measure(exchange, model, protocol, outcome)
+
+    def tick(self, now: float) -> None:
+        """Nothing to do."""
+
+    def _introduce(self, model: tuple[str, str], protocol: str, operation: str) -> None:
+        self._info.set(1, *model, protocol)
+        for code, outcome in _AT_ZERO:
+            self._requests.add(0, *model, protocol, operation, code, outcome.value)
+        self._duration.touch(*model, protocol, Outcome.OK.value)
+        self._first_byte.touch(*model, protocol)
+        self._request_size.touch(*model)
+        self._response_size.touch(*model)
+
+    def _measure(self, exchange: Exchange, model: tuple[str, str], protocol: str, outcome: Outcome) -> None:
+        timings = exchange.timings
+        duration, first_byte = timings.duration, timings.time_to_first_byte
+        if duration is not None and not exchange.streamed:
+            self._duration.observe(duration, *model, protocol, outcome.value)
+        if first_byte is not None:
+            self._first_byte.observe(first_byte, *model, protocol)
+        self._request_size.observe(exchange.request.size, *model)
+        if timings.response_first is not None:
+            self._response_size.observe(exchange.response.size, *model)
+
+
+def code_label(code: str) -> str:
+    """An HTTP status as a label value: 100 to 599 as it is, "" when no answer began, else "other".
+
+    Empty is what Prometheus takes for "not there", which is what an answer that never began is.
+    """
+    if code == "" or (len(code) == 3 and code.isascii() and code.isdecimal() and "100" <= code <= "599"):
+        return code
+    return "other"
