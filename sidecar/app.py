@@ -1,0 +1,96 @@
+"""The composition root: settings in, running processes out.
+
+`run`, `relay` and `observe` are what the commands of the same name do. As `python -m sidecar.app FD` it
+is the observer process that the supervisor starts.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from sidecar.config import Settings
+from sidecar.errors import UsageError
+from sidecar.supervisor import Plan, Supervisor
+
+log = logging.getLogger("sidecar")
+
+
+def run(settings: Settings) -> int:
+    """Relay and observer together, until SIGTERM or Ctrl-C."""
+    return asyncio.run(_supervise(_plan(settings, observer={"settings": settings.model_dump_json()})))
+
+
+def relay(settings: Settings, tee: str) -> int:
+    """The relay half: `tee` is where an observer listens, or will."""
+    return asyncio.run(_supervise(_plan(settings, tee=tee)))
+
+
+def observe(settings: Settings, tee: str) -> int:
+    """The observer half: listens for relay workers on `tee`, serves the admin port itself."""
+    from sidecar.observing import Observing
+
+    async def serve() -> int:
+        leave = asyncio.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, leave.set)
+        observing = Observing(settings, tee, settings.admin)
+        await observing.start()
+        await leave.wait()
+        await observing.stop()
+        return 0
+
+    return asyncio.run(serve())
+
+
+def _plan(settings: Settings, observer: dict[str, Any] | None = None, tee: str = "") -> Plan:
+    routes = settings.resolved_routes()
+    if not routes:
+        raise UsageError("no model server to stand in front of; give --upstream 127.0.0.1:8000")
+    return Plan(
+        routes=routes,
+        # The observer of split halves has the admin port; two containers of a pod share its ports.
+        admin=settings.admin if observer is not None else None,
+        workers=settings.workers,
+        connect_timeout=settings.connect_timeout,
+        drain_grace=settings.drain.grace,
+        drain_deadline=settings.drain.deadline,
+        observer=observer,
+        tee=tee,
+    )
+
+
+async def _supervise(plan: Plan) -> int:
+    return await Supervisor(plan).run()
+
+
+def main() -> None:
+    """The observer process of `run`: lower priority, led by the supervisor over one socket."""
+    from sidecar.address import Address
+    from sidecar.logs import configure
+    from sidecar.observing import Observing
+    from sidecar.relay.worker import read_setup
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    configure()
+    control = socket.socket(fileno=int(sys.argv[1]))
+    setup = read_setup(control)
+    # Traffic first: with a free core this costs nothing, without one the relay goes ahead of us.
+    os.nice(10)
+
+    async def serve() -> None:
+        settings = Settings.model_validate_json(setup["settings"])
+        observing = Observing(settings, setup["tee"], Address(path=setup["admin_socket"]))
+        await observing.start()
+        await observing.obey(control)
+        await observing.stop()
+
+    asyncio.run(serve())
+
+
+if __name__ == "__main__":
+    main()

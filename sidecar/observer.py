@@ -1,0 +1,101 @@
+"""The story on one screen: chunks become exchanges, exchanges inferences, inferences metrics.
+
+Nothing here touches a socket or a clock; `app` feeds it. Whatever a step cannot read is counted with a
+reason and the story goes on: no chunk sequence makes it raise.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from sidecar import catalog, decoders
+from sidecar.attribution import Attribution
+from sidecar.chunk import Chunk, Kind
+from sidecar.exchange import Exchange, Outcome
+from sidecar.monitors.monitor import Monitor
+from sidecar.registry import Registry
+from sidecar.relay_totals import RelayTotals
+from sidecar.wire.connection import Skip, Wire
+
+log = logging.getLogger("sidecar")
+
+
+class Ticking(Protocol):
+    """Something that wants to know that time has passed."""
+
+    def tick(self, now: float) -> None:
+        """`now` is monotonic."""
+
+
+class Observer:
+    """Reads what crosses the relay and folds it into the registry."""
+
+    def __init__(self, registry: Registry, attribution: Attribution) -> None:
+        self.registry = registry
+        self.wire = Wire()
+        self.totals = RelayTotals(registry)
+        self.monitors: Sequence[Monitor] = ()
+        self._attribution = attribution
+        self._other = registry.counter(catalog.OTHER_EXCHANGES)
+        for kind in catalog.OTHER_KINDS:
+            self._other.add(0, kind)
+        self._unobserved = registry.counter(catalog.UNOBSERVED)
+        self._connections = registry.gauge(catalog.CONNECTIONS)
+        registry.before_snapshot(self._count_connections)
+
+    def feed(self, chunk: Chunk) -> None:
+        """Take one chunk, in the order of its link."""
+        if chunk.kind is Kind.STATS:
+            self.totals.report(chunk.connection >> 40, chunk.meta)
+            return
+        for exchange in self.wire.feed(chunk):
+            self.observe(exchange)
+
+    def observe(self, exchange: Exchange) -> None:
+        """Take one exchange, from the wire or from elsewhere."""
+        claim = decoders.claim(exchange.method, exchange.target, exchange.request_headers)
+        if claim is None:
+            self._count_other(exchange)
+            return
+        inference = decoders.decode(exchange, claim)
+        self._attribution.attribute(exchange, inference)
+        for monitor in self.monitors:
+            monitor.observe(exchange, inference)
+
+    def link_lost(self, worker: int, now: float) -> None:
+        """The link to a relay worker broke: what was open there is unobserved until announced anew."""
+        for exchange in self.wire.link_lost(worker, now):
+            self.observe(exchange)
+
+    def tick(self, now: float) -> None:
+        """Time has passed."""
+        for exchange in self.wire.tick(now):
+            self.observe(exchange)
+        for monitor in self.monitors:
+            monitor.tick(now)
+        for labels in self._attribution.expire(now):
+            self.registry.forget(**labels)
+
+    def open_models(self, now: Callable[[], float]) -> Iterator[str]:
+        """The model name of every inference exchange that is open."""
+        for request in self.wire.open_exchanges():
+            claim = decoders.claim(request.method, request.target, request.request_headers)
+            if claim is not None:
+                yield self._attribution.model_of(claim.model.name, request.route, now())
+
+    def wanted(self) -> list[Skip]:
+        """Hints for the relay: what need not be copied."""
+        return self.wire.wanted()
+
+    def _count_other(self, exchange: Exchange) -> None:
+        """Not inference, or not known to be: a lost exchange may have been either."""
+        if exchange.outcome is Outcome.UNOBSERVED:
+            self._unobserved.add(1)
+        elif exchange.method:
+            self._other.add(1, decoders.other_kind(exchange.method, exchange.target))
+
+    def _count_connections(self) -> None:
+        now = self.wire.connections()
+        for state in catalog.CONNECTIONS.closed["state"]:
+            for protocol in catalog.CONNECTIONS.closed["protocol"]:
+                self._connections.set(now[state, protocol], state, protocol)

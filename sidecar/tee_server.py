@@ -1,0 +1,110 @@
+"""The observer's end of the tee: accepts the links of relay workers and feeds what they carry.
+
+Reading is bounded by the kernel's buffer, so a busy moment here is the relay's to shed, never ours to
+hoard. Only processes of the same user may connect.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from typing import cast
+
+from sidecar import clock, sockets
+from sidecar.address import Address
+from sidecar.chunk import Chunk, FrameError, FrameReader, Kind, encode
+from sidecar.observer import Observer
+
+log = logging.getLogger("sidecar")
+
+
+class TeeServer:
+    """All links; `lag` is how old the newest chunk was when it was read, in seconds."""
+
+    def __init__(self, observer: Observer, path: str) -> None:
+        self._observer = observer
+        self._path = path
+        self._server: asyncio.Server | None = None
+        self._links: dict[int, Link] = {}
+        self.lag = 0.0
+
+    async def start(self) -> None:
+        """Listen. Raises SidecarError when the path cannot be used."""
+        sock = sockets.listen(Address(path=self._path))
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_unix_server(lambda: Link(self), sock=sock)
+
+    def close(self) -> None:
+        """Stop listening; links end with the process."""
+        if self._server is not None:
+            self._server.close()
+        if not self._path.startswith("@"):
+            sockets.remove(self._path)
+
+    def joined(self, worker: int, link: "Link") -> None:
+        """A worker introduced itself."""
+        self._links[worker] = link
+
+    def take(self, chunk: Chunk) -> None:
+        """One chunk from any link."""
+        self._observer.feed(chunk)
+
+    def batch_done(self, newest: float) -> None:
+        """A read was worked off: note the lag, pass on hints."""
+        self.lag = max(clock.monotonic() - newest, 0.0) if newest else 0.0
+        for skip in self._observer.wanted():
+            link = self._links.get(skip.connection >> 40)
+            if link is not None:
+                link.say(Chunk(Kind.SKIP, skip.connection, skip.direction, offset=skip.offset))
+
+    def left(self, worker: int, link: "Link") -> None:
+        """A link broke."""
+        if self._links.get(worker) is link:
+            del self._links[worker]
+            self._observer.link_lost(worker, clock.monotonic())
+
+
+class Link(asyncio.Protocol):
+    """One relay worker's connection."""
+
+    def __init__(self, server: TeeServer) -> None:
+        self._server = server
+        self._reader = FrameReader()
+        self._transport: asyncio.Transport | None = None
+        self._worker: int | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody connected: only our own user may."""
+        self._transport = cast(asyncio.Transport, transport)
+        sock: socket.socket | None = transport.get_extra_info("socket")
+        if sock is not None and not sockets.peer_is_ours(sock):
+            log.error("refused a connection to the tee from another user")
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed every complete frame."""
+        newest = 0.0
+        try:
+            for chunk in self._reader.feed(data):
+                if chunk.kind is Kind.HELLO:
+                    self._worker = int(chunk.meta.get("worker", 0))
+                    self._server.joined(self._worker, self)
+                else:
+                    self._server.take(chunk)
+                newest = chunk.time or newest
+        except (FrameError, ValueError, TypeError) as error:
+            log.error("the tee carried something that is no frame; the link is dropped: %s", error)
+            if self._transport is not None:
+                self._transport.abort()
+        self._server.batch_done(newest)
+
+    def say(self, chunk: Chunk) -> None:
+        """Send a hint to the worker; lost if it does not listen."""
+        if self._transport is not None and self._transport.get_write_buffer_size() < 65536:
+            with contextlib.suppress(OSError):
+                self._transport.write(encode(chunk))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The worker left, or will come back."""
+        if self._worker is not None:
+            self._server.left(self._worker, self)

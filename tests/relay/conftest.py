@@ -1,0 +1,126 @@
+"""A relay in the test's own loop (uvloop, as in production), an observer that listens, an upstream by hand."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from sidecar.chunk import Chunk, FrameReader, Kind, encode
+from sidecar.relay.counters import Counters
+from sidecar.relay.listener import Listener, Upstream
+from sidecar.relay.tee import Tee
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"uvloop": uvloop.new_event_loop}
+
+
+class Observer:
+    """Listens for the tee and keeps every chunk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self.chunks: list[Chunk] = []
+        self.changed = asyncio.Event()
+        self.reading = asyncio.Event()
+        self.reading.set()
+        self._server: asyncio.Server | None = None
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def start(self) -> None:
+        with contextlib.suppress(OSError):
+            Path(self.path).unlink()
+        self._server = await asyncio.start_unix_server(self._read, self.path)
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    def say(self, chunk: Chunk) -> None:
+        for writer in self._writers:
+            writer.write(encode(chunk))
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        frames = FrameReader()
+        while True:
+            await self.reading.wait()
+            data = await reader.read(65536)
+            if not data:
+                return
+            self.chunks.extend(frames.feed(data))
+            self.changed.set()
+
+    async def until(self, wanted: Callable[[list[Chunk]], Any]) -> Any:
+        """Wait for the chunks to satisfy `wanted`; returns what it returned."""
+        async with asyncio.timeout(10):
+            while not (found := wanted(self.chunks)):
+                self.changed.clear()
+                await self.changed.wait()
+        return found
+
+    def bytes_of(self, direction: int) -> bytes:
+        return b"".join(c.data for c in self.chunks if c.kind is Kind.DATA and c.direction == direction)
+
+    def kinds(self) -> list[Kind]:
+        return [c.kind for c in self.chunks if c.kind not in (Kind.HELLO, Kind.STATS)]
+
+
+class Relay:
+    """One worker's listener and tee."""
+
+    def __init__(self, tmp_path: Path, budget: int) -> None:
+        self.counters = Counters()
+        self.observer = Observer(tmp_path / "tee.sock")
+        self.tee = Tee(asyncio.get_running_loop(), self.observer.path, 1, self.counters, budget)
+        self.listener = Listener(1, self.tee, self.counters, connect_timeout=2.0)
+        self.tee.announce = lambda: (pair.opened(new=False) for pair in self.listener.pairs.values())
+        self._servers: list[asyncio.Server] = []
+        self.address = ("", 0)
+
+    async def in_front_of(self, upstream: Upstream) -> tuple[str, int]:
+        sock = socket.create_server(("127.0.0.1", 0))
+        sock.setblocking(False)
+        await self.listener.listen(sock, "route", upstream)
+        self.address = sock.getsockname()
+        return self.address
+
+    async def in_front_of_handler(self, handler: Handler) -> tuple[str, int]:
+        """Start an upstream that runs `handler` for each connection, and relay to it."""
+
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(OSError):
+                await handler(reader, writer)
+
+        server = await asyncio.start_server(handle, "127.0.0.1", 0)
+        self._servers.append(server)
+        host, port = server.sockets[0].getsockname()
+        return await self.in_front_of(Upstream(f"{host}:{port}", host, port))
+
+    async def stop(self) -> None:
+        self.listener.stop_accepting()
+        for pair in list(self.listener.pairs.values()):
+            pair.abort()
+        for server in self._servers:
+            server.close()
+        self.tee.close()
+        await self.observer.stop()
+
+
+@pytest.fixture
+async def relay(tmp_path: Path) -> AsyncIterator[Relay]:
+    relay = Relay(tmp_path, budget=1024 * 1024)
+    await relay.observer.start()
+    relay.tee.connect()
+    yield relay
+    await relay.stop()

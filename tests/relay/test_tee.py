@@ -1,0 +1,139 @@
+"""The copy never hurts: bounded, lossy, and honest about what it lost."""
+
+import asyncio
+from pathlib import Path
+
+from sidecar.chunk import FROM_CLIENT, FROM_SERVER, Chunk, Kind
+from tests.relay.conftest import Relay
+from tests.relay.test_pair import echo
+
+
+def seen_bytes(relay: Relay, direction: int) -> int:
+    """Bytes the observer can account for: copied, or said to be missing."""
+    chunks = [c for c in relay.observer.chunks if c.direction == direction]
+    return sum(len(c.data) + c.length for c in chunks if c.kind in (Kind.DATA, Kind.GAP))
+
+
+async def talk(relay: Relay, pieces: int, size: int) -> None:
+    reader, writer = await asyncio.open_connection(*relay.address)
+    for _ in range(pieces):
+        writer.write(b"x" * size)
+        await reader.readexactly(size)
+    writer.write_eof()
+    await reader.read()
+    writer.close()
+
+
+async def test_an_observer_that_does_not_read_costs_a_gap_and_no_traffic(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, budget=256 * 1024)
+    await relay.observer.start()
+    relay.tee.connect()
+    await relay.in_front_of_handler(echo)
+    relay.observer.reading.clear()
+    await talk(relay, pieces=200, size=20_000)
+    assert relay.counters.bytes == [4_000_000, 4_000_000]
+    assert relay.counters.dropped_bytes["observer_behind"] > 0
+    relay.observer.reading.set()
+    await relay.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
+    assert any(c.kind is Kind.GAP for c in relay.observer.chunks)
+    assert seen_bytes(relay, FROM_CLIENT) == seen_bytes(relay, FROM_SERVER) == 4_000_000
+    await relay.stop()
+
+
+async def test_a_gap_carries_its_place_its_length_and_the_times_of_both_ends(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, budget=256 * 1024)
+    await relay.observer.start()
+    relay.tee.connect()
+    await relay.in_front_of_handler(echo)
+    relay.observer.reading.clear()
+    await talk(relay, pieces=200, size=20_000)
+    relay.observer.reading.set()
+    await relay.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
+    offset = {FROM_CLIENT: 0, FROM_SERVER: 0}
+    for chunk in relay.observer.chunks:
+        if chunk.kind in (Kind.DATA, Kind.GAP):
+            assert chunk.offset == offset[chunk.direction]
+            offset[chunk.direction] += len(chunk.data) + chunk.length
+        if chunk.kind is Kind.GAP:
+            assert 0 < chunk.time <= chunk.until
+    await relay.stop()
+
+
+async def test_without_an_observer_traffic_goes_on_and_the_loss_is_counted(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, budget=256 * 1024)
+    relay.tee.connect()
+    await relay.in_front_of_handler(echo)
+    await talk(relay, pieces=10, size=1000)
+    assert relay.counters.dropped_bytes["observer_down"] == 20_000
+    assert relay.counters.dropped_chunks["observer_down"] > 0
+    await relay.observer.start()
+    await relay.stop()
+
+
+async def test_an_observer_that_comes_later_hears_of_open_connections_and_their_offsets(
+    tmp_path: Path,
+) -> None:
+    relay = Relay(tmp_path, budget=256 * 1024)
+    relay.tee.connect()
+    await relay.in_front_of_handler(echo)
+    reader, writer = await asyncio.open_connection(*relay.address)
+    writer.write(b"12345")
+    await reader.readexactly(5)
+    await relay.observer.start()
+    opened = await relay.observer.until(lambda chunks: [c for c in chunks if c.kind is Kind.OPEN])
+    assert opened[0].meta["offsets"] == [5, 5]
+    assert opened[0].meta["new"] is False
+    writer.write(b"678")
+    await reader.readexactly(3)
+    await relay.observer.until(lambda chunks: [c for c in chunks if c.kind is Kind.DATA])
+    assert [c.offset for c in relay.observer.chunks if c.kind is Kind.DATA] == [5, 5]
+    writer.close()
+    await relay.stop()
+
+
+async def test_a_restarted_observer_is_found_again(relay: Relay) -> None:
+    await relay.in_front_of_handler(echo)
+    await talk(relay, pieces=1, size=10)
+    await relay.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
+    await relay.observer.stop()
+    relay.observer.chunks.clear()
+    await relay.observer.start()
+    await relay.observer.until(lambda chunks: any(c.kind is Kind.HELLO for c in chunks))
+    await talk(relay, pieces=1, size=10)
+    await relay.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
+    assert relay.observer.bytes_of(FROM_CLIENT) == b"x" * 10
+
+
+async def test_bytes_the_observer_does_not_want_are_skipped_and_counted(relay: Relay) -> None:
+    await relay.in_front_of_handler(echo)
+    reader, writer = await asyncio.open_connection(*relay.address)
+    writer.write(b"a")
+    await reader.readexactly(1)
+    first = await relay.observer.until(lambda chunks: [c for c in chunks if c.kind is Kind.DATA])
+    relay.observer.say(Chunk(Kind.SKIP, first[0].connection, FROM_CLIENT, offset=1_000_000))
+    async with asyncio.timeout(10):
+        while relay.tee.flows[first[0].connection, FROM_CLIENT].skip_until == 0:
+            await asyncio.sleep(0)
+    writer.write(b"b" * 1000)
+    await reader.readexactly(1000)
+    writer.write_eof()
+    await reader.read()
+    assert relay.counters.dropped_bytes["skipped"] == 1000
+    assert relay.counters.dropped_chunks["observer_behind"] == 0
+    await relay.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
+    assert seen_bytes(relay, FROM_CLIENT) == 1001
+    writer.close()
+
+
+async def test_a_storm_of_connections_against_a_stalled_observer_stays_within_bounds(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, budget=64 * 1024)
+    await relay.observer.start()
+    relay.tee.connect()
+    await relay.in_front_of_handler(echo)
+    relay.observer.reading.clear()
+    for _ in range(60):
+        await asyncio.gather(*(talk(relay, pieces=1, size=100) for _ in range(50)))
+    assert relay.tee._queued < 2 * 1024 * 1024
+    assert relay.counters.bytes == [300_000, 300_000]
+    relay.observer.reading.set()
+    await relay.stop()
