@@ -2,7 +2,7 @@
 
 Column-wise: a feature is a name and one value per row, so that monitors fold many rows at once. A
 decoder makes one of these for every exchange that *is* inference, also when it cannot read the
-payload; then `undecoded` says why and the columns are empty.
+payload; then `undecoded` says why, and the columns of the side that could not be read are empty.
 """
 
 from collections.abc import Sequence

@@ -94,19 +94,16 @@ def _fill_rows(inference: Inference, rows: Any) -> None:
 def _unwrapped(rows: list[Any]) -> tuple[list[Any], str]:
     """Rows out of objects that hold nothing but them, and the name they had.
 
-    `{"b64": …}` is a value. `{"features": […]}` and `{"data": {"features": {"values": […]}}}` are
-    what SageMaker's own algorithms take.
+    `{"features": […]}` and `{"data": {"features": {"values": […]}}}` are
+    what SageMaker's own algorithms take. `{"b64": …}` is a value, not a wrapping.
     """
     name, first = "input", rows[0]
     while type(first) is dict and len(first) == 1:
-        (key,) = first
-        inner = first[key]
-        if not (key == "b64" or type(inner) is list or type(inner) is dict):
+        ((key, inner),) = first.items()
+        if type(inner) not in (list, dict) or "b64" in inner:
             break
         if any(type(row) is not dict or row.keys() != first.keys() for row in rows):
             break
-        if key == "b64":
-            return ["b64"] * len(rows), name
         rows, first = [row[key] for row in rows], inner
         name = name if key == "values" else key
     return rows, name

@@ -43,6 +43,7 @@ class MLflow:
             inference.model = ModelRef(headers[_TARGET])
         content_type = headers.get("content-type", "")
         media = body.media_of(content_type)
+        open_inference.reject_binary(headers)
         if media == "text/csv":
             data = body.data_of(exchange.request)
             inference.rows, inference.features = delimited.read(data, content_type, "input")
@@ -56,6 +57,7 @@ class MLflow:
         headers = exchange.response_headers
         if not inference.model.name and "served-model-name" in headers:
             inference.model = ModelRef(headers["served-model-name"], inference.model.version)
+        open_inference.reject_binary(headers)
         if exchange.streamed:
             stream.read_events(exchange, inference)
         elif body.media_of(headers.get("content-type", "")) == "text/csv":

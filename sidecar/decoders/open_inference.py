@@ -6,6 +6,7 @@ not features. The trap: the answer's content type says nothing (KServe and Trito
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from sidecar.decoders import body, predictions, stream, tensors
@@ -35,7 +36,7 @@ class OpenInference:
 
     def read_request(self, exchange: Exchange, inference: Inference) -> None:
         """Columns from `inputs`."""
-        _reject_binary(exchange.request_headers)
+        reject_binary(exchange.request_headers)
         document = body.document_of(exchange.request, exchange.request_headers)
         if inference.operation is Operation.PREDICT:
             fill_features(inference, document)
@@ -45,7 +46,7 @@ class OpenInference:
         if exchange.streamed:
             stream.read_events(exchange, inference)
             return
-        _reject_binary(exchange.response_headers)
+        reject_binary(exchange.response_headers)
         fill_outputs(inference, body.document_of(exchange.response, exchange.response_headers))
 
 
@@ -93,6 +94,7 @@ def _scores_as_floats(found: list[Column], tensors_: list[dict[str, Any]]) -> No
             column.values = [float(v) if type(v) is int else v for v in column.values]
 
 
-def _reject_binary(headers: Any) -> None:
+def reject_binary(headers: Mapping[str, str]) -> None:
+    """Raise Undecodable if raw tensors follow the JSON."""
     if _BINARY in headers or _WITH_BINARY in headers.get("content-type", ""):
         raise Undecodable(Undecoded.CONTENT_TYPE, "binary tensors are not read yet")

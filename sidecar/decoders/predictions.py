@@ -39,4 +39,5 @@ def _spread(column: Column) -> list[Column]:
     values = column.values
     if all(type(value) is list for value in values):
         return columns.of_lists(values, column.name, column.name) if any(values) else []
-    return [column]
+    # Objects inside a prediction are attachments (an image in b64, a nested detail), not outputs.
+    return [] if any(type(value) is dict for value in values) else [column]
