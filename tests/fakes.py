@@ -4,6 +4,7 @@ from typing import Any
 
 from sidecar.exchange import CapturedBody, Exchange, Outcome, Timings
 from sidecar.inference import Column, Inference, ModelRef, Operation
+from sidecar.reference import ColumnProfile, Reference
 
 
 def exchange(
@@ -53,4 +54,30 @@ def inference(
         rows=max((len(v) for v in features.values()), default=0),
         features=[Column(name, values) for name, values in features.items()],
         outputs=[Column(name, values) for name, values in (outputs or {}).items()],
+    )
+
+
+class OneReference:
+    """References with the same one for every model; assign `reference` to replace it."""
+
+    def __init__(self, reference: Reference | None = None) -> None:
+        self.reference = reference
+
+    def of(self, model_name: str) -> Reference | None:
+        return self.reference
+
+
+def reference(
+    features: list[ColumnProfile] | None = None,
+    outputs: list[ColumnProfile] | None = None,
+    *,
+    rows: int = 1_000,
+    source: str = "given",
+) -> Reference:
+    """A reference of these columns."""
+    return Reference(
+        rows,
+        {profile.name: profile for profile in features or []},
+        {profile.name: profile for profile in outputs or []},
+        source=source,
     )
