@@ -1,0 +1,163 @@
+"""Drift: do the features and outputs of a model still look like its reference?
+
+Folds rows into micro-batches and has a `Judge` for each model name look at them; exports how far recent
+rows are from the reference, what was detected, and which verdicts stand. All versions of a model are judged
+together, since they share the reference and the traffic, so `model_version` is empty on these series.
+What it is not: data quality. Nulls and wrong types are counted elsewhere; here their *change* is judged.
+
+The trap: rows come in any number at a time and are only judged when a micro-batch is full, so a
+detection belongs to a batch, never to the request that completed it.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from sidecar import catalog
+from sidecar.batch import Batch
+from sidecar.monitors.drift_judge import Judge, Settings
+from sidecar.monitors.drift_layout import Counts
+from sidecar.monitors.drift_pace import cuts
+from sidecar.monitors.drift_scores import distances
+from sidecar.monitors.drift_verdict import Level, Verdict
+from sidecar.names import UNUSED_AFTER_SECONDS, clean
+from sidecar.policy import Policies
+from sidecar.reference import Reference, References
+from sidecar.registry import Registry
+
+# A 30-feature model costs half a megabyte; of more models than this in one pod the first are judged.
+MAX_MODELS = 20
+_ALL_VERSIONS = ""
+_DEFAULT = Settings()
+
+
+def _ignore(_: Verdict) -> None:
+    pass
+
+
+class Drift:
+    """The drift monitor. `on_verdict` hears every verdict as it is raised, events included."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        references: References,
+        policies: Policies,
+        settings: Settings = _DEFAULT,
+        on_verdict: Callable[[Verdict], None] = _ignore,
+    ) -> None:
+        self._references = references
+        self._policies = policies
+        self._settings = settings
+        self._on_verdict = on_verdict
+        self._score = registry.gauge(catalog.DRIFT_SCORE)
+        self._active = registry.gauge(catalog.DRIFT_ACTIVE)
+        self._detections = registry.counter(catalog.DRIFT_DETECTIONS)
+        self._models: dict[str, _Model] = {}
+        registry.before_snapshot(self._export)
+        for name in (*policies.models, policies.model.name):
+            if name:
+                self._model(name, 0.0)
+
+    def fold(self, batch: Batch) -> None:
+        """Count these rows; judge every micro-batch they complete."""
+        model = self._model(batch.model, batch.last)
+        if model is None or batch.rows <= 0:
+            return
+        model.fold(batch, self._settings, self._policies.of(batch.model).drift_page)
+
+    def tick(self, now: float) -> None:
+        """Judge what has waited long enough, and forget models unused for a day."""
+        for name, model in list(self._models.items()):
+            model.flush_if_due(now, self._settings, self._policies.of(name).drift_page)
+            if model.used and now - model.used > UNUSED_AFTER_SECONDS:
+                del self._models[name]
+                self._forget(name)
+
+    def verdicts(self) -> list[Verdict]:
+        """Every verdict remembered, model by model: first those that are over, then those that stand."""
+        return [verdict for model in self._models.values() for verdict in model.judge.verdicts()]
+
+    def settling(self) -> dict[str, tuple[int, int]]:
+        """Per model: micro-batches seen of those burn-in needs, before which there are no tickets."""
+        evidence = {name: model.judge.evidence for name, model in self._models.items()}
+        return {name: (min(e.batches, e.burn_in), e.burn_in) for name, e in evidence.items()}
+
+    def _model(self, name: str, now: float) -> "_Model | None":
+        model = self._models.get(name)
+        reference = self._references.of(name)
+        if model is not None and (reference is None or reference is model.judge.reference):
+            model.used = now
+            return model
+        if reference is None or (model is None and len(self._models) >= MAX_MODELS):
+            return None
+        self._forget(name)
+        self._models[name] = model = _Model(self._judge(name, reference), now)
+        self._touch(name, model)
+        return model
+
+    def _judge(self, name: str, reference: Reference) -> Judge:
+        def tell(verdict: Verdict) -> None:
+            if verdict.level is Level.EVENT:
+                self._detections.add(1, name, _ALL_VERSIONS, verdict.kind, clean(verdict.name))
+            self._on_verdict(verdict)
+
+        return Judge(name, reference, self._settings, tell)
+
+    def _touch(self, name: str, model: "_Model") -> None:
+        for column in model.judge.layout.columns:
+            self._detections.add(0, name, _ALL_VERSIONS, column.kind, clean(column.name))
+        self._export_model(name, model.judge)
+
+    def _forget(self, name: str) -> None:
+        for family in (self._score, self._active, self._detections):
+            family.remove(model_name=name)
+
+    def _export(self) -> None:
+        for name, model in self._models.items():
+            self._export_model(name, model.judge)
+
+    def _export_model(self, name: str, judge: Judge) -> None:
+        far = distances(judge.layout, judge.evidence.window)
+        for at, column in enumerate(judge.layout.columns):
+            labels = name, _ALL_VERSIONS, column.kind, clean(column.name)
+            level = judge.level_of(at) if judge.standing else None
+            for each in (Level.TICKET, Level.PAGE):
+                self._active.set(float(level is each), *labels, each.value)
+            self._score.set(float(far.psi[at]), *labels, "psi")
+            self._score.set(float(far.js[at]), *labels, "js")
+            self._score.set(float(far.tv[at]), *labels, "tv")
+
+
+class _Model:
+    """One model's judge and the rows that wait for their micro-batch to be full."""
+
+    def __init__(self, judge: Judge, now: float) -> None:
+        self.judge = judge
+        self.used = now
+        self._waiting: Counts = np.zeros(judge.layout.size, dtype=np.int64)
+        self._rows = 0
+        self._first = 0.0
+        self._last = 0.0
+
+    def fold(self, batch: Batch, settings: Settings, may_page: bool) -> None:
+        parts = list(cuts(settings.pace, batch, self._rows, self._first))
+        counted = self.judge.layout.count(batch, [part.rows for part in parts])
+        began = batch.first
+        for part, counts in zip(parts, counted, strict=True):
+            if not self._rows:
+                self._first = began
+            self._waiting += counts
+            self._rows += part.rows
+            self._last = began = part.time
+            if part.full:
+                self._flush(may_page)
+
+    def flush_if_due(self, now: float, settings: Settings, may_page: bool) -> None:
+        if self._rows and settings.pace.full(self._rows, now - self._first):
+            self._flush(may_page)
+
+    def _flush(self, may_page: bool) -> None:
+        self.judge.take(self._waiting, self._rows, self._first, self._last, may_page=may_page)
+        self._waiting = np.zeros(self.judge.layout.size, dtype=np.int64)
+        self._rows = 0

@@ -1,0 +1,89 @@
+"""All bins of a model's reference side by side, so that one array holds a micro-batch of every column.
+
+`DriftLayout` turns cleaned batches into counts of shape (micro-batches, bins). It decides nothing; what the
+counts mean is in `drift_signals`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sidecar import binning
+from sidecar.batch import Batch, CleanColumn
+from sidecar.binning import Binning
+from sidecar.reference import ColumnProfile, Reference
+
+Counts = npt.NDArray[np.int64]
+
+# A reference wider than this is judged on its first columns: 1,000 features cost 16 MB, the stated ceiling.
+MAX_COLUMNS = 1_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnBins:
+    """Where one column's bins lie: `start` to `stop` in the flat array."""
+
+    kind: str
+    name: str
+    profile: ColumnProfile
+    binning: Binning
+    start: int
+
+    @property
+    def stop(self) -> int:
+        """One past the last bin."""
+        return self.start + self.binning.size
+
+
+class DriftLayout:
+    """The columns of a reference, features first, and the reference's share of each of their bins."""
+
+    def __init__(self, reference: Reference) -> None:
+        self.columns: list[ColumnBins] = []
+        start = 0
+        for kind, profiles in (("feature", reference.features), ("output", reference.outputs)):
+            for name, profile in profiles.items():
+                if len(self.columns) < MAX_COLUMNS:
+                    self.columns.append(ColumnBins(kind, name, profile, binning.of_profile(profile), start))
+                    start = self.columns[-1].stop
+        self.size = start
+        self.starts = np.array([column.start for column in self.columns], dtype=np.intp)
+        self.shares = np.concatenate([binning.shares(c.profile) for c in self.columns] or [np.empty(0)])
+        # A feature nobody ever sent is a name that does not match, which validity reports; it is no drift.
+        # From its first value on, being absent is being null.
+        self._seen = [False] * len(self.columns)
+
+    def count(self, batch: Batch, lengths: Sequence[int]) -> Counts:
+        """Rows of each bin for consecutive runs of rows; shape (runs, size). `lengths` add up to the rows."""
+        counts = np.zeros((len(lengths), self.size), dtype=np.int64)
+        runs: dict[int, npt.NDArray[np.intp]] = {}
+        for at, column in enumerate(self.columns):
+            values = (batch.features if column.kind == "feature" else batch.outputs).get(column.name)
+            if values is None or not len(values.states):
+                if self._seen[at] and column.kind == "feature":
+                    counts[:, column.start + column.binning.null] = lengths
+                continue
+            rows = len(values.states)
+            if rows not in runs:
+                runs[rows] = _runs(lengths, rows)
+            counted = _count(column.binning, values, runs[rows], len(lengths))
+            if not self._seen[at]:
+                self._seen[at] = bool(counted[:, : column.binning.values].any())
+                if not self._seen[at]:
+                    continue
+            counts[:, column.start : column.stop] = counted
+        return counts
+
+
+def _count(bins: Binning, values: CleanColumn, runs: npt.NDArray[np.intp], count: int) -> Counts:
+    flat = np.bincount(bins.index(values) + runs * bins.size, minlength=count * bins.size)
+    return flat.reshape(count, bins.size)
+
+
+def _runs(lengths: Sequence[int], rows: int) -> npt.NDArray[np.intp]:
+    """Which run each of `rows` rows belongs to; fewer rows than features had are spread evenly."""
+    ends = np.cumsum(lengths)
+    at = np.arange(rows) if rows == ends[-1] else np.arange(rows) * int(ends[-1]) // rows
+    return np.searchsorted(ends, at, side="right")

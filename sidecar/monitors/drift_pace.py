@@ -1,0 +1,68 @@
+"""How many rows make a micro-batch.
+
+Judging batches instead of rows is what makes detectors quiet on dependent data: rows of one request, or of
+one minute, resemble each other. The trap: one request of 5,000 rows must stay one batch, so a batch also
+lasts a while; offline, where rows carry no arrival times, `seconds` is 0 and only rows count.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sidecar.batch import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A batch is full after `rows` and `seconds`; or, where traffic is thin, after the slow pair.
+
+    64 rows keep the false alarms of autocorrelated data (AR .5) at 0 in a million rows and still find a
+    shift of one deviation in five batches; a second keeps one large request, or a burst, one batch.
+    Sixteen rows are the fewest whose mean score is near normal; 30 s is a reader's patience.
+    """
+
+    rows: int = 64
+    seconds: float = 1.0
+    slow_rows: int = 16
+    slow_seconds: float = 30.0
+
+    def full(self, rows: int, seconds: float) -> bool:
+        """Whether a batch of so many rows, so many seconds after its first, is full."""
+        if rows >= self.rows and seconds >= self.seconds:
+            return True
+        return rows >= self.slow_rows and seconds >= self.slow_seconds
+
+
+OFFLINE = Pace(seconds=0.0)
+"""For recorded rows without arrival times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Rows of a Batch that go to one micro-batch: how many, whether it is full then, and its last time."""
+
+    rows: int
+    full: bool
+    time: float
+
+
+def cuts(pace: Pace, batch: Batch, pending_rows: int, started: float) -> Iterator[Cut]:
+    """Cut a batch at the rows where micro-batches are full; only the last cut may leave one open.
+
+    `pending_rows` wait already since `started`. Rows are taken to arrive evenly from first to last.
+    """
+    step = (batch.last - batch.first) / max(batch.rows - 1, 1)
+    at = 0
+    while at < batch.rows:
+        start = started if pending_rows else batch.first + at * step
+        left = range(1, batch.rows - at + 1)
+
+        def is_full(taken: int, at: int = at, start: float = start, waiting: int = pending_rows) -> bool:
+            return pace.full(waiting + taken, batch.first + (at + taken - 1) * step - start)
+
+        taken = bisect_left(left, True, key=is_full) + 1
+        full = taken <= len(left)
+        taken = min(taken, len(left))
+        at += taken
+        yield Cut(taken, full, batch.first + (at - 1) * step)
+        pending_rows = 0
