@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sidecar import __version__
 from sidecar.address import Address
-from sidecar.errors import ConfigError, UsageError
+from sidecar.errors import UsageError
 
 if TYPE_CHECKING:
     from sidecar.config import Settings
@@ -24,31 +24,34 @@ _FLAGS = ("upstream", "listen", "admin", "reference", "workers", "state.dir")
 
 def run(chosen: argparse.Namespace) -> int:
     """`sidecar run`: relay and observer together."""
-    settings = _settings(chosen, upstream=True, files=True)
-    from sidecar import app
+    settings = _settings(chosen, upstream=True, references=True)
+    from sidecar import app, logs
 
+    logs.configure("supervisor")
     return app.run(settings)
 
 
 def relay(chosen: argparse.Namespace) -> int:
     """`sidecar relay`: needs no reference, so a missing one is the observer's problem."""
     settings = _settings(chosen, upstream=True)
-    from sidecar import app
+    from sidecar import app, logs
 
+    logs.configure("supervisor")
     return app.relay(settings, _tee(chosen))
 
 
 def observe(chosen: argparse.Namespace) -> int:
     """`sidecar observe`: needs no upstream."""
-    settings = _settings(chosen, files=True)
-    from sidecar import app
+    settings = _settings(chosen, references=True)
+    from sidecar import app, logs
 
+    logs.configure("observer")
     return app.observe(settings, _tee(chosen))
 
 
 def check(chosen: argparse.Namespace) -> int:
     """`sidecar check`: every problem, or one line about what would run."""
-    settings = _settings(chosen, files=True)
+    settings = _settings(chosen, references=True)
     print(f"{_config_path(chosen) or 'the configuration'} is fine: {_summary(settings)}")
     return 0
 
@@ -59,35 +62,34 @@ def version(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(chosen: argparse.Namespace, *, upstream: bool = False, files: bool = False) -> "Settings":
+def _settings(chosen: argparse.Namespace, *, upstream: bool = False, references: bool = False) -> "Settings":
     """The settings in use. Warns on stderr; raises ConfigError with every problem."""
     from sidecar import config
 
-    path = _config_path(chosen)
     flags = {key: getattr(chosen, key.replace(".", "_"), None) for key in _FLAGS}
-    settings = config.load(path, os.environ, flags)
+    check = _load_reference if references else None
+    settings = config.load(_config_path(chosen), os.environ, flags, upstream=upstream, reference=check)
     for warning in settings.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    problems = config.missing_files(settings, path or "configuration") if files else []
-    if upstream and not settings.resolved_routes():
-        where = f", or upstream: in {path}" if path else ""
-        problems.append(
-            f"upstream is missing: say where the model server is with --upstream host:port{where}"
-        )
-    if problems:
-        raise ConfigError(problems)
     return settings
+
+
+def _load_reference(path: str) -> object:
+    from sidecar.profiles.store import load
+
+    return load(path)
 
 
 def _config_path(chosen: argparse.Namespace) -> str | None:
     return chosen.config or os.environ.get("SIDECAR_CONFIG") or None
 
 
-def _tee(chosen: argparse.Namespace) -> Address:
+def _tee(chosen: argparse.Namespace) -> str:
+    """The path of the socket between the halves."""
     address = Address.parse(chosen.tee)
     if not address.is_unix:
         raise UsageError(f"--tee: {address} is not a unix socket; give unix:/path")
-    return address
+    return address.path
 
 
 def _summary(settings: "Settings") -> str:
@@ -98,6 +100,13 @@ def _summary(settings: "Settings") -> str:
     models = f"; models of their own: {', '.join(policies.models)}" if policies.models else ""
     reference = policies.default.reference or "learnt from traffic"
     return f"{relays}; admin on {settings.admin}; objectives {slos}; reference {reference}{models}"
+
+
+def profile(chosen: argparse.Namespace) -> int:
+    """`sidecar profile`."""
+    from sidecar.profiling import profile as build
+
+    return build(chosen.data, chosen.output, chosen.prediction, chosen.label, chosen.timestamp)
 
 
 def rules(chosen: argparse.Namespace) -> int:
@@ -121,8 +130,8 @@ def _write(files: Mapping[str, str], output: str) -> int:
 
     if output == "-":
         for name, text in files.items():
-            print(f"# {name}" if len(files) > 1 and not name.endswith(".json") else "", end="")
-            print(text)
+            # Several rule files in one stream are several YAML documents.
+            print(f"--- # {name}" if name.endswith(".yaml") else "", text, sep="\n", end="")
         return 0
     for path in write(Path(output), files):
         print(path)

@@ -99,6 +99,14 @@ class _Converter:
         return mapping
 
 
+def dotted(path: Path) -> str:
+    """The path as people write it: routes[0].listen."""
+    text = ""
+    for key in path:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
+    return text if text.isprintable() else ascii(text)
+
+
 def _text(path: str) -> str:
     try:
         with open(path, "rb") as file:

@@ -13,10 +13,11 @@ from pydantic import ValidationError
 
 from sidecar.config_file import Path, Problem
 from sidecar.config_policy import Section
-from sidecar.config_schema import Settings
+from sidecar.config_schema import OtlpSection, Settings
 from sidecar.config_values import shown
 
 NOT_YET = "not supported by this version; leave it out"
+NOT_YET_OTLP = "not supported by this version; use the OTEL_EXPORTER_OTLP_* and OTEL_METRIC_* variables"
 _KEYS_LISTED = 12
 
 
@@ -54,7 +55,7 @@ def _unknown(path: Path) -> str:
     if not _is_section(section):
         return "not a key that exists"
     if key in section.later:
-        return NOT_YET
+        return NOT_YET_OTLP if section is OtlpSection else NOT_YET
     if key == "<<":
         return "merge keys are not supported; write the keys out, or alias the whole mapping"
     near = difflib.get_close_matches(key.lower().replace("-", "_"), list(section.model_fields), n=1)

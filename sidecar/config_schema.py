@@ -18,9 +18,7 @@ from sidecar.config_values import (
     FilePath,
     Name,
     Runbook,
-    Secret,
     duration,
-    one_of,
     url,
     whole,
 )
@@ -51,24 +49,13 @@ class RouteSection(Section):
 
 
 class OtlpSection(Section):
-    """Where metrics are pushed, if anywhere. `OTEL_*` variables fill in what is not set here."""
+    """Where metrics are pushed, if anywhere. Everything else about it is said by `OTEL_*` variables."""
+
+    later = frozenset({"protocol", "headers", "interval", "timeout", "compression"})
 
     endpoint: Annotated[str, PlainValidator(url("http://collector:4317"))] | None = Field(
         default=None,
         description="The collector; off by default, unless OTEL_EXPORTER_OTLP_ENDPOINT says otherwise.",
-    )
-    protocol: Annotated[str, PlainValidator(one_of("grpc", "http/protobuf"))] | None = Field(
-        default=None,
-        description="`grpc` or `http/protobuf`; default: OTEL_EXPORTER_OTLP_PROTOCOL, else grpc.",
-    )
-    headers: dict[str, Secret] = Field(default={}, description="Sent with every export; never logged.")
-    interval: Annotated[float, PlainValidator(duration("1s", "1h")), AS_DURATION] | None = Field(
-        default=None,
-        description="Between exports; default: OTEL_METRIC_EXPORT_INTERVAL, else 60s.",
-    )
-    timeout: Annotated[float, PlainValidator(duration("100ms", "1m")), AS_DURATION] | None = Field(
-        default=None,
-        description="For one export; default: OTEL_EXPORTER_OTLP_TIMEOUT, else 10s.",
     )
 
 

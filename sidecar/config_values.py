@@ -187,14 +187,6 @@ def url(example: str) -> Callable[[Any], str]:
     return read
 
 
-def secret(value: Any) -> str:
-    """Text that no message repeats."""
-    result = _scalar("…" if isinstance(value, dict | list) else value, "text")
-    if not result.isprintable():
-        raise ValueError("the value (not shown) has characters that do not fit in one line of text")
-    return result
-
-
 def one_of(*choices: str) -> Callable[[Any], str]:
     """A reader of one word from a closed set."""
 
@@ -220,7 +212,6 @@ AddressValue = Annotated[Address, PlainValidator(address), AS_TEXT]
 Percentage = Annotated[Decimal, PlainValidator(percentage), AS_TEXT]
 Number = Annotated[float, PlainValidator(number)]
 Flag = Annotated[bool, PlainValidator(flag)]
-Secret = Annotated[str, PlainValidator(secret)]
 FilePath = Annotated[str, PlainValidator(text("the path of a file"))]
 Name = Annotated[str, PlainValidator(text("a name"))]
 Runbook = Annotated[str, PlainValidator(url("https://wiki.example/churn"))]

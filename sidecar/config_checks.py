@@ -1,0 +1,90 @@
+"""What is wrong between settings rather than with one of them: addresses that meet, files that are not there.
+
+Works on the tree as it was read, so that these problems are found whatever else is wrong.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sidecar.address import Address
+from sidecar.config_file import Path, Problem, dotted
+from sidecar.config_schema import Settings
+from sidecar.config_values import address
+from sidecar.errors import SidecarError
+
+
+def no_upstream(tree: dict[str, Any]) -> Iterator[Problem]:
+    """A problem when there is nothing to relay to."""
+    if not tree.get("upstream") and not tree.get("routes"):
+        yield ("upstream",), "missing; say where the model server is: --upstream host:port"
+
+
+def references(tree: dict[str, Any], check: Callable[[str], object]) -> Iterator[Problem]:
+    """A problem for each reference that is not there, or of which `check` raises SidecarError."""
+    models = tree.get("models")
+    places: list[tuple[Path, Any]] = [((), tree)]
+    places += (
+        [(("models", name), model) for name, model in models.items()] if isinstance(models, dict) else []
+    )
+    for path, section in places:
+        file = section.get("reference") if isinstance(section, dict) else None
+        if isinstance(file, str):
+            yield from _reference((*path, "reference"), file, check)
+
+
+def _reference(path: Path, file: str, check: Callable[[str], object]) -> Iterator[Problem]:
+    if not os.path.isfile(file):
+        name = os.path.basename(file) or "reference.json"
+        yield path, f"no file at {file}; make one with: sidecar profile DATA -o {name}"
+        return
+    try:
+        check(file)
+    except SidecarError as error:
+        yield path, str(error)
+
+
+def addresses(tree: dict[str, Any]) -> Iterator[Problem]:
+    """Addresses that cannot all be right. Works on what can be read, whatever else is wrong."""
+    routes = tree.get("routes")
+    if isinstance(routes, list) and routes:
+        for key in ("listen", "upstream"):
+            if tree.get(key) is not None:
+                yield (key,), "not allowed besides routes; put it into a route"
+        pairs: list[tuple[Path, Any]] = [(("routes", i), route) for i, route in enumerate(routes)]
+    else:
+        pairs = [((), {"listen": Settings().listen, **{k: v for k, v in tree.items() if v is not None}})]
+    taken: list[tuple[Address, Path]] = []
+    admin = _readable(tree.get("admin") or Settings().admin)
+    if admin is not None:
+        taken.append((admin, ("admin",)))
+    for path, route in pairs:
+        listen = _readable(route.get("listen") if isinstance(route, dict) else None)
+        for other, used in taken:
+            if listen is not None and listen.overlaps(other):
+                yield (*path, "listen"), f"{listen} is taken by {dotted(used)}; give another port"
+                break
+        else:
+            if listen is not None:
+                taken.append((listen, (*path, "listen")))
+    for path, route in pairs:
+        upstream = _readable(route.get("upstream") if isinstance(route, dict) else None)
+        yield from _upstream((*path, "upstream"), upstream, taken)
+
+
+def _upstream(path: Path, upstream: Address | None, taken: list[tuple[Address, Path]]) -> Iterator[Problem]:
+    if upstream is None:
+        return
+    if not upstream.is_unix and upstream.port == 0:
+        yield path, f"{upstream} has no port to connect to; give the model server's"
+    for other, used in taken:
+        if upstream.overlaps(other):
+            what = f"{upstream} is where the sidecar itself listens ({dotted(used)})"
+            yield path, f"{what}; give the model server's address"
+
+
+def _readable(value: Any) -> Address | None:
+    try:
+        return address(value)
+    except ValueError:
+        return None
