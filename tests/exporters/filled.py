@@ -1,5 +1,7 @@
 """A registry with something in every family of the catalogue, and the series of both exports to compare."""
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from sidecar import catalog
 from sidecar.metric import Metric, MetricKind
 from sidecar.registry import Counter, Gauge, Histogram, Registry, Snapshot
@@ -35,3 +37,16 @@ def series_of_snapshot(snapshot: Snapshot) -> int:
         len(f.series) * (len(f.metric.buckets) + 3 if f.metric.kind is MetricKind.HISTOGRAM else 1)
         for f in snapshot.families
     )
+
+
+def own_series(text: str) -> Series:
+    """The samples of a scrape but for `process_*`, by name and labels; bucket bounds as numbers."""
+    found: Series = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = dict(sample.labels)
+            if "le" in labels:
+                labels["le"] = repr(float(labels["le"]))
+            if not sample.name.startswith("process_"):
+                found[(sample.name, frozenset(labels.items()))] = sample.value
+    return found

@@ -185,11 +185,9 @@ def test_no_accept_header_is_a_problem(accept):
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_promtool_finds_nothing_that_a_scrape_would_reject():
+def test_promtool_finds_nothing_to_say_about_a_scrape():
     body, _ = render(filled_registry(value='é"\\\n').snapshot())
 
     result = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, check=False)
 
-    # Style findings exit with 3 and are listed; text that does not parse exits with 1.
-    assert result.returncode in (0, 3), result.stderr
-    assert b"error while linting" not in result.stderr
+    assert (result.returncode, result.stderr) == (0, b"")

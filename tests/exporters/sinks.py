@@ -1,0 +1,148 @@
+"""Real OTLP receivers on loopback, one per protocol, and the collectors nobody wants."""
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import grpc
+from aiohttp import web
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+
+_EXPORT = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
+
+
+@dataclass
+class Sink:
+    """What arrived. `arrived` is set at the first request; `status` is what requests are answered with."""
+
+    endpoint: str = ""
+    requests: list[ExportMetricsServiceRequest] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    arrived: threading.Event = field(default_factory=threading.Event)
+    status: int = 200
+
+    def take(self, path: str, headers: dict[str, str], request: ExportMetricsServiceRequest) -> None:
+        self.paths.append(path)
+        self.headers.append(headers)
+        self.requests.append(request)
+        self.arrived.set()
+
+
+@contextmanager
+def http_sink(status: int = 200) -> Iterator[Sink]:
+    """An OTLP/HTTP receiver that decodes what it gets."""
+    sink = Sink(status=status)
+
+    async def export(request: web.Request) -> web.Response:
+        # aiohttp has undone the content coding already when it knows it.
+        body = await request.read()
+        sink.take(
+            request.path,
+            {k.lower(): v for k, v in request.headers.items()},
+            ExportMetricsServiceRequest.FromString(body),
+        )
+        return web.Response(
+            status=sink.status,
+            body=ExportMetricsServiceResponse().SerializeToString(),
+            content_type="application/x-protobuf",
+        )
+
+    app = web.Application(client_max_size=64 * 2**20)
+    app.router.add_post("/{tail:.*}", export)
+    loop = asyncio.new_event_loop()
+    # What TLS looks like to a plain receiver is no news here.
+    quiet = logging.getLogger("sink")
+    quiet.disabled = True
+    runner = web.AppRunner(app, shutdown_timeout=0.1, logger=quiet, access_log=None)
+    loop.run_until_complete(runner.setup())
+    listener = _listener()
+    loop.run_until_complete(web.SockSite(runner, listener).start())
+    sink.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield sink
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+@contextmanager
+def grpc_sink() -> Iterator[Sink]:
+    """An OTLP/gRPC receiver."""
+    sink = Sink()
+
+    def export(request: ExportMetricsServiceRequest, context: grpc.ServicerContext):
+        sink.take(_EXPORT, dict(context.invocation_metadata()), request)
+        if sink.status != 200:
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "hostile\r\nwords")
+        return ExportMetricsServiceResponse()
+
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    handler = grpc.unary_unary_rpc_method_handler(
+        export,
+        request_deserializer=ExportMetricsServiceRequest.FromString,
+        response_serializer=ExportMetricsServiceResponse.SerializeToString,
+    )
+    service, method = _EXPORT[1:].split("/")
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    sink.endpoint = f"http://127.0.0.1:{port}"
+    try:
+        yield sink
+    finally:
+        server.stop(0).wait(10)
+
+
+@contextmanager
+def hanging_sink() -> Iterator[Sink]:
+    """Accepts connections and requests, and never says a word."""
+    sink = Sink()
+    listener = _listener()
+    sink.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    connections: list[socket.socket] = []
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connections.append(connection)
+            sink.arrived.set()
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield sink
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for connection in connections:
+            connection.close()
+        thread.join(10)
+
+
+def closed_port() -> int:
+    """A port on which nobody listens."""
+    with _listener() as listener:
+        return int(listener.getsockname()[1])
+
+
+def _listener() -> socket.socket:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    return listener
