@@ -1,0 +1,85 @@
+"""Children are started, heard, restarted and ended."""
+
+import asyncio
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from sidecar.children import Child, Message
+
+PROGRAM = textwrap.dedent(
+    """
+    import json, socket, sys
+    control = socket.socket(fileno=int(sys.argv[1])).makefile("rw")
+    control.write(json.dumps({"setup": json.loads(control.readline())}) + "\\n")
+    control.flush()
+    for line in control:
+        command = json.loads(line)
+        if "exit" in command:
+            sys.exit(command["exit"])
+        if command.get("stop"):
+            break
+    """
+)
+
+
+class Case:
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[Message] = asyncio.Queue()
+        self.exits: asyncio.Queue[str] = asyncio.Queue()
+        self.starts = 0
+        self.child = Child("obedient_child", self._setup, self.heard.put_nowait, self.exits.put_nowait)
+
+    def _setup(self) -> tuple[Message, Sequence[int]]:
+        self.starts += 1
+        return {"start": self.starts}, []
+
+
+@pytest.fixture
+def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
+    (tmp_path / "obedient_child.py").write_text(PROGRAM)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    case = Case()
+    yield case
+    case.child.kill()
+
+
+async def test_a_child_gets_its_setup_and_is_heard(case: Case) -> None:
+    case.child.start()
+    assert await case.heard.get() == {"setup": {"start": 1}}
+    case.child.release({"stop": True})
+    assert await case.child.gone(10)
+    assert case.starts == 1
+
+
+async def test_a_child_that_ends_is_started_again_with_a_new_setup(case: Case) -> None:
+    case.child.start()
+    await case.heard.get()
+    case.child.send({"exit": 3})
+    assert await case.exits.get() == "exit"
+    assert await case.heard.get() == {"setup": {"start": 2}}
+    case.child.release({"stop": True})
+    assert await case.child.gone(10)
+
+
+async def test_a_killed_child_is_told_apart_and_started_again(case: Case) -> None:
+    import os
+    import signal
+
+    case.child.start()
+    await case.heard.get()
+    assert case.child.pid is not None
+    os.kill(case.child.pid, signal.SIGKILL)
+    assert await case.exits.get() == "signal"
+    await case.heard.get()
+    case.child.release({"stop": True})
+    assert await case.child.gone(10)
+
+
+async def test_a_child_that_does_not_leave_is_killed(case: Case) -> None:
+    case.child.start()
+    await case.heard.get()
+    case.child.release({"ignored": True})
+    assert not await case.child.gone(0.1)
