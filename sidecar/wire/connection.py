@@ -1,0 +1,340 @@
+"""All connections: from the relay's chunks to exchanges. Passive, like a packet analyser; no I/O.
+
+Each connection is in one of four states: it is read (`Http1`), it is lost and being found again (`Resync`),
+it is blind for good (unreadable, or another protocol), or it is over and waits for its CLOSE.
+The trap: nothing may be guessed. What a gap touched is `unobserved`, and stays so.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sidecar.chunk import FROM_CLIENT, FROM_SERVER, Chunk, Kind
+from sidecar.exchange import Exchange, Outcome, Timings
+from sidecar.wire.head import Unreadable
+from sidecar.wire.http1 import Http1
+from sidecar.wire.limits import Limits
+from sidecar.wire.pending import Accounts
+from sidecar.wire.resync import Resync
+
+__all__ = ["Limits", "OpenExchange", "Skip", "Wire"]
+
+# A relay worker numbers its connections from its own id in the bits above these.
+WORKER_SHIFT = 40
+# A server may answer before it has read the last chunk's end; a client that has its answer and is still
+# sending after this long is uploading to nobody, and its exchange has waited long enough.
+EARLY_ANSWER_SECONDS = 2.0
+# A hint costs a frame and the relay's attention: worth it for more than one read of its socket.
+_SKIP_WORTH_BYTES = 64 * 1024
+_FOR_EVER = 2**63 - 1
+# Hints are advice: if nobody fetches them, the oldest connections have gone on without.
+_MAX_HINTS = 10_000
+_MAX_ROUTE_CHARS = 256
+
+_DATA = Kind.DATA
+
+
+@dataclass(frozen=True, slots=True)
+class OpenExchange:
+    """A request whose answer has not ended. `since`: monotonic seconds of its first byte."""
+
+    method: str
+    target: str
+    request_headers: Mapping[str, str]
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A hint for the relay: nothing of this direction before `offset` interests us."""
+
+    connection: int
+    direction: int
+    offset: int
+
+
+class _Connection:
+    """One connection. Most of ten thousand of these are idle: keep it small."""
+
+    __slots__ = ("accounts", "client_at", "http", "id", "over", "protocol", "resync", "route", "server_at")
+
+    def __init__(
+        self, id: int, route: str, offsets: tuple[int, int], accounts: Accounts, time: float
+    ) -> None:
+        self.id = id
+        self.route = route
+        self.accounts = accounts
+        self.client_at, self.server_at = offsets
+        self.protocol = "unknown"
+        self.over = False
+        self.http: Http1 | None = None
+        self.resync: Resync | None = None
+        if offsets == (0, 0):
+            self.http = Http1(id, route, accounts)
+        else:
+            self.resync = Resync(id, route, accounts, time)
+
+    def data(self, direction: int, offset: int, data: bytes, time: float) -> list[Exchange]:
+        """Read bytes."""
+        expected = self.client_at if direction == FROM_CLIENT else self.server_at
+        if offset != expected:
+            # Frames of the tee are never repeated: whatever this is, the place is not where we thought.
+            return self.gap(direction, expected, offset - expected, time) + self.data(
+                direction, offset, data, time
+            )
+        if direction == FROM_CLIENT:
+            self.client_at = offset + len(data)
+        else:
+            self.server_at = offset + len(data)
+        http = self.http
+        if http is None:
+            self._find(direction, data, time)
+            return []
+        try:
+            http.data(direction, data, time)
+        except Unreadable as problem:
+            return self._unreadable(http, problem)
+        if http.tunnel:
+            self.http, self.protocol = None, "http1"
+        return http.take()
+
+    def gap(self, direction: int, offset: int, length: int, until: float) -> list[Exchange]:
+        """`length` bytes from `offset` on were not copied; a negative length is a jump backwards."""
+        expected = self.client_at if direction == FROM_CLIENT else self.server_at
+        stays = offset + length - expected if length >= 0 else -1
+        if direction == FROM_CLIENT:
+            self.client_at = offset + length
+        else:
+            self.server_at = offset + length
+        if self.resync is not None:
+            self.resync.gap(direction, until)
+        if self.http is None or stays == 0:
+            return []
+        if stays > 0 and self.http.gap(direction, stays, until):
+            return self.http.take()
+        return self._lose(self.http, direction, until)
+
+    def end(self, direction: int, time: float) -> list[Exchange]:
+        """One side will send no more."""
+        if self.http is None:
+            return []
+        self.http.end(direction, time)
+        return self.http.take()
+
+    def reset(self, direction: int) -> list[Exchange]:
+        """One side cut the connection."""
+        if self.http is None:
+            return []
+        self.http.reset(direction)
+        return self.http.take()
+
+    def close(self) -> list[Exchange]:
+        """Both sides are over."""
+        self.over = True
+        if self.resync is not None:
+            self.resync.drop()
+            self.resync = None
+        if self.http is None:
+            return []
+        self.http.close()
+        return self.http.take()
+
+    def refused(self, time: float) -> list[Exchange]:
+        """The upstream could not be reached."""
+        if self.over:
+            return []
+        http = self.http
+        begun = None if http is None else http.request_begun()
+        done = [] if http is None else self._abandon(http, Outcome.UPSTREAM_UNREACHABLE)[:1]
+        self.close()
+        if done:
+            return done
+        first = time if begun is None else begun
+        return [
+            Exchange(
+                self.id, "unknown", "", "", Timings(first), Outcome.UPSTREAM_UNREACHABLE, route=self.route
+            )
+        ]
+
+    def unobserved(self) -> list[Exchange]:
+        """Nothing more will be seen of this connection."""
+        done = [] if self.http is None else self._abandon(self.http, Outcome.UNOBSERVED)
+        self.close()
+        return done
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """Its labels in `sidecar_connections`."""
+        http = self.http
+        if http is None:
+            return ("observed" if self.over else "blind", self.protocol)
+        return "observed", "http1" if http.ledger.used else self.protocol
+
+    def _find(self, direction: int, data: bytes, time: float) -> None:
+        if self.resync is None:
+            return
+        self.http = self.resync.feed(direction, data, time)
+        if self.http is not None:
+            self.resync = None
+
+    def _lose(self, http: Http1, direction: int, time: float) -> list[Exchange]:
+        if http.ledger.used:
+            self.protocol = "http1"
+        self.http = None
+        self.resync = Resync(self.id, self.route, self.accounts, time)
+        self.resync.gap(direction, time)
+        return self._abandon(http, Outcome.UNOBSERVED)
+
+    def _unreadable(self, http: Http1, problem: Unreadable) -> list[Exchange]:
+        """Blind for good. A reader of HTTP/2 would take over here, with the bytes of its preface."""
+        if problem.http2 and not http.ledger.used:
+            self.protocol = "http2"
+        elif http.ledger.used:
+            self.protocol = "http1"
+        self.http = None
+        return self._abandon(http, Outcome.UNOBSERVED)
+
+    def _abandon(self, http: Http1, outcome: Outcome) -> list[Exchange]:
+        http.abandon(outcome)
+        return http.take()
+
+
+class Wire:
+    """Rebuilds exchanges from chunks. Single-threaded; never raises, whatever the chunks say."""
+
+    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+        self._accounts = Accounts(limits)
+        self._connections: dict[int, _Connection] = {}
+        self._early: set[int] = set()
+        self._hints: list[Skip] = []
+        # Where the last hint for a side of a connection pointed to, so that none is given twice.
+        self._hinted: dict[tuple[int, int], int] = {}
+
+    def feed(self, chunk: Chunk) -> list[Exchange]:
+        """Take a chunk; return the exchanges it completed, in the order of their completion."""
+        connection = self._connections.get(chunk.connection)
+        if chunk.kind is not _DATA:
+            return self._feed_event(chunk, connection)
+        if connection is None:
+            connection = self._open(chunk, {})
+            if connection is None:
+                return []
+        direction = chunk.direction
+        done = connection.data(direction, chunk.offset, chunk.data, chunk.time)
+        http = connection.http
+        if http is None:
+            self._skip_for_ever(connection)
+        elif direction != FROM_CLIENT and http.answered_early:
+            self._early.add(connection.id)
+        elif http.remaining(direction) >= _SKIP_WORTH_BYTES:
+            self._skip_body(connection, http, direction)
+        return done
+
+    def tick(self, now: float) -> list[Exchange]:
+        """Time passed: complete exchanges that were answered while their request goes on and on."""
+        done: list[Exchange] = []
+        for id in list(self._early):
+            connection = self._connections.get(id)
+            http = None if connection is None else connection.http
+            if http is not None:
+                http.settle(now - EARLY_ANSWER_SECONDS)
+                done += http.take()
+            if http is None or not http.answered_early:
+                self._early.discard(id)
+        return done
+
+    def link_lost(self, worker: int, now: float) -> list[Exchange]:
+        """The tee link of a worker broke: forget its connections, they will be announced anew."""
+        done: list[Exchange] = []
+        for id in [id for id in self._connections if id >> WORKER_SHIFT == worker]:
+            done += self._connections[id].unobserved()
+            self._forget(id)
+        return done
+
+    def open_exchanges(self) -> Iterator[OpenExchange]:
+        """Requests whose answer has not ended, in no particular order."""
+        for connection in self._connections.values():
+            if connection.http is not None:
+                for pending in connection.http.ledger.pending:
+                    if not pending.answered:
+                        yield OpenExchange(pending.method, pending.target, pending.headers, pending.first)
+
+    def connections(self) -> Counter[tuple[str, str]]:
+        """How many connections there are now, by (state "observed" or "blind", protocol)."""
+        return Counter(connection.state for connection in self._connections.values())
+
+    def wanted(self) -> list[Skip]:
+        """Hints for the relay that have come up since the last call."""
+        hints, self._hints = self._hints, []
+        return hints
+
+    @property
+    def captured_bytes(self) -> int:
+        """Memory held for bodies, events and heads of open exchanges."""
+        return self._accounts.bodies.used + self._accounts.heads.used
+
+    def _feed_event(self, chunk: Chunk, connection: _Connection | None) -> list[Exchange]:
+        kind, time = chunk.kind, chunk.time
+        if kind is Kind.OPEN:
+            done = [] if connection is None else connection.unobserved()
+            self._forget(chunk.connection)
+            self._open(chunk, chunk.meta)
+            return done
+        if kind is Kind.REFUSED:
+            return (connection or _Connection(chunk.connection, "", (0, 0), self._accounts, time)).refused(
+                time
+            )
+        if kind is Kind.GAP:
+            connection = connection or self._open(chunk, {})
+        if connection is None:
+            return []
+        if kind is Kind.GAP:
+            return connection.gap(chunk.direction, chunk.offset, chunk.length, chunk.until)
+        if kind is Kind.END:
+            return connection.end(chunk.direction, time)
+        if kind is Kind.RESET:
+            return connection.reset(chunk.direction)
+        if kind is Kind.CLOSE:
+            self._forget(chunk.connection)
+            return connection.close()
+        return []
+
+    def _open(self, chunk: Chunk, meta: Mapping[str, Any]) -> _Connection | None:
+        if len(self._connections) >= self._accounts.limits.connections:
+            return None
+        route = str(meta.get("route", ""))[:_MAX_ROUTE_CHARS]
+        connection = _Connection(chunk.connection, route, _offsets(meta), self._accounts, chunk.time)
+        self._connections[chunk.connection] = connection
+        return connection
+
+    def _forget(self, id: int) -> None:
+        self._connections.pop(id, None)
+        self._early.discard(id)
+        self._hinted.pop((id, FROM_CLIENT), None)
+        self._hinted.pop((id, FROM_SERVER), None)
+
+    def _skip_for_ever(self, connection: _Connection) -> None:
+        if connection.resync is None:
+            self._hint(connection.id, FROM_CLIENT, _FOR_EVER)
+            self._hint(connection.id, FROM_SERVER, _FOR_EVER)
+
+    def _skip_body(self, connection: _Connection, http: Http1, direction: int) -> None:
+        if not http.body_wanted(direction):
+            at = connection.client_at if direction == FROM_CLIENT else connection.server_at
+            self._hint(connection.id, direction, at + http.remaining(direction))
+
+    def _hint(self, id: int, direction: int, offset: int) -> None:
+        if self._hinted.get((id, direction)) != offset and len(self._hints) < _MAX_HINTS:
+            self._hinted[id, direction] = offset
+            self._hints.append(Skip(id, direction, offset))
+
+
+def _offsets(meta: Mapping[str, Any]) -> tuple[int, int]:
+    """Where an announced connection stood; the beginning if the announcement does not say."""
+    offsets = meta.get("offsets")
+    if isinstance(offsets, list) and len(offsets) == 2:
+        client, server = offsets
+        if isinstance(client, int) and isinstance(server, int):
+            return client, server
+    return 0, 0

@@ -1,0 +1,154 @@
+"""Requests of one connection that have been seen and not been answered to the end.
+
+The n-th answer belongs to the n-th request; this is the only place that knows.
+"""
+
+from dataclasses import dataclass, field
+
+from sidecar.exchange import BodyProblem, CapturedBody, Exchange, Outcome, Timings, outcome_of_status
+from sidecar.wire.body import Capture
+from sidecar.wire.event_stream import EventStream
+from sidecar.wire.head import RequestHead
+from sidecar.wire.limits import Budget, Limits
+
+# Memory of an open exchange besides its head: the objects, their slots, the dictionary of fields.
+_OPEN_BYTES = 600
+
+
+@dataclass(slots=True)
+class Accounts:
+    """What all connections of one reader share."""
+
+    limits: Limits
+    bodies: Budget = field(init=False)
+    heads: Budget = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bodies = Budget(self.limits.total_bytes)
+        self.heads = Budget(self.limits.total_head_bytes)
+
+
+class Pending:
+    """One request, and as much of its answer as has come."""
+
+    __slots__ = (
+        "answered", "cost", "first", "headers", "method", "request", "request_last", "requested", "response",
+        "response_first", "response_headers", "response_last", "status", "stream", "target",
+    )  # fmt: skip
+
+    def __init__(self, head: RequestHead, first: float, last: float, cost: int) -> None:
+        self.method, self.target, self.headers, _ = head
+        self.first = first
+        self.request_last = last
+        self.request: Capture | None = None
+        self.requested = False
+        """The request has come to its end."""
+        self.status: int | None = None
+        self.response_headers: dict[str, str] = {}
+        self.response_first: float | None = None
+        self.response_last: float | None = None
+        self.response: Capture | None = None
+        self.stream: EventStream | None = None
+        self.answered = False
+        """The answer has come to its end."""
+        self.cost = cost
+
+
+class Ledger:
+    """The pending requests of one connection in order, and the exchanges that came out of them."""
+
+    __slots__ = ("accounts", "connection", "done", "pending", "pipelined", "readable", "route", "used")
+
+    def __init__(self, connection: int, route: str, accounts: Accounts) -> None:
+        self.connection = connection
+        self.route = route
+        self.accounts = accounts
+        self.pending: list[Pending] = []
+        self.done: list[Exchange] = []
+        self.pipelined = False
+        """A request began before the one before it was answered."""
+        self.used = False
+        """A request has been read: this is HTTP/1."""
+        self.readable = True
+        """False from the moment the two sides speak something else: after CONNECT or an Upgrade."""
+
+    def open(self, head: RequestHead, size: int, first: float, time: float) -> Pending | None:
+        """Add a request; None if there is no room for it."""
+        cost = size + _OPEN_BYTES
+        depth = len(self.pending)
+        if depth:
+            self.pipelined = True
+        if depth >= self.accounts.limits.pipelined or not self.accounts.heads.take(cost):
+            return None
+        pending = Pending(head, first, time, cost)
+        self.pending.append(pending)
+        self.used = True
+        return pending
+
+    def complete(self, pending: Pending) -> None:
+        """Both sides have come to their end."""
+        assert pending.status is not None
+        self._close(pending, outcome_of_status(pending.status))
+
+    def abandon(self, outcome: Outcome) -> None:
+        """Nothing more will be known of the pending requests. A complete answer keeps its own outcome."""
+        while self.pending:
+            self.abandon_first(outcome)
+
+    def abandon_first(self, outcome: Outcome) -> None:
+        """Nothing more will be known of the oldest."""
+        self._abandon(self.pending[0], outcome)
+
+    def abandon_last(self, outcome: Outcome) -> None:
+        """Nothing more will be known of the youngest."""
+        self._abandon(self.pending[-1], outcome)
+
+    def _abandon(self, pending: Pending, outcome: Outcome) -> None:
+        if pending.answered:
+            self.complete(pending)
+        else:
+            self._close(pending, outcome)
+
+    def _close(self, pending: Pending, outcome: Outcome) -> None:
+        self.pending.remove(pending)
+        self.accounts.heads.give_back(pending.cost)
+        self.done.append(self._exchange(pending, outcome))
+
+    def _exchange(self, pending: Pending, outcome: Outcome) -> Exchange:
+        limits = self.accounts.limits
+        why = BodyProblem.GAP if outcome is Outcome.UNOBSERVED else BodyProblem.CUT
+        stream = pending.stream
+        whole = pending.answered and (
+            pending.response is None or pending.response.problem is not BodyProblem.GAP
+        )
+        return Exchange(
+            self.connection,
+            "http1",
+            pending.method,
+            pending.target,
+            Timings(pending.first, pending.request_last, pending.response_first, pending.response_last),
+            outcome,
+            pending.status,
+            self.route,
+            pending.headers,
+            pending.response_headers,
+            _body(pending.request, pending.headers, None if pending.requested else why, limits),
+            _body(
+                pending.response,
+                pending.response_headers,
+                None if pending.answered or pending.status is None else why,
+                limits,
+            ),
+            stream is not None,
+            [] if stream is None else stream.finish(pending.response_last or pending.first, whole),
+        )
+
+
+def _body(
+    capture: Capture | None, headers: dict[str, str], problem: BodyProblem | None, limits: Limits
+) -> CapturedBody:
+    if capture is None:
+        return CapturedBody(b"", 0, problem)
+    if problem is not None:
+        capture.fail(problem)
+    return capture.finish(headers.get("content-encoding"), limits)
