@@ -42,6 +42,11 @@ def load(
         layers.add_file(path)
     layers.add_environment(env)
     layers.add_flags(flags)
+    return _settle(layers, upstream, reference)
+
+
+def _settle(layers: "_Layers", upstream: bool, reference: Callable[[str], object] | None) -> Settings:
+    """Settings out of the merged layers, or every problem there is."""
     found = [*layers.problems, *config_checks.addresses(layers.tree)]
     if upstream:
         found += config_checks.no_upstream(layers.tree)
@@ -100,7 +105,8 @@ class _Layers:
         for length in range(len(path), 0, -1):
             if path[:length] in self._said_by:
                 return ": ".join(filter(None, (self._said_by[path[:length]], dotted(path[length:]))))
-        return ": ".join(filter(None, (self._name, dotted(path))))
+        below = [source for said, source in self._said_by.items() if path and said[: len(path)] == path]
+        return below[0] if below else ": ".join(filter(None, (self._name, dotted(path))))
 
     def _set(self, path: Path, value: Any, source: str) -> None:
         here = self.tree

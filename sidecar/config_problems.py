@@ -57,7 +57,7 @@ def _unknown(path: Path) -> str:
     if key in section.later:
         return NOT_YET_OTLP if section is OtlpSection else NOT_YET
     if key == "<<":
-        return "merge keys are not supported; write the keys out, or alias the whole mapping"
+        return "no such key; merge keys are not supported, write the keys out"
     near = difflib.get_close_matches(key.lower().replace("-", "_"), list(section.model_fields), n=1)
     elsewhere = [known for known in all_keys() if known.split(".")[-1] == key and "<" not in known]
     if near or elsewhere:
