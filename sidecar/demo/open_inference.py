@@ -27,7 +27,7 @@ def rows_of(message: Any) -> list[Row]:
     except (TypeError, KeyError) as error:
         raise BadRequest('expected {"inputs": [{"name", "datatype", "shape", "data"}, …]}') from error
     lengths = {len(values) for values in columns.values()}
-    if len(lengths) != 1:
+    if len(lengths) != 1 or lengths == {0}:
         raise BadRequest("every input needs one value for each row, and there must be at least one")
     numbers = (int, float, type(None))
     if any(not isinstance(value, numbers) for values in columns.values() for value in values):

@@ -54,6 +54,7 @@ async def running(
             stdin=PIPE if piped else DEVNULL,
             stdout=PIPE if piped else output,
             stderr=output,
+            env=_environment(),
             start_new_session=True,
         )
     try:
@@ -87,6 +88,11 @@ def free_ports(count: int) -> list[int]:
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in sockets]
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what would reconfigure the sidecar or send the demo's metrics to a real collector."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("SIDECAR_", "OTEL_"))}
 
 
 async def _stop(process: Process) -> None:

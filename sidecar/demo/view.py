@@ -115,7 +115,9 @@ def _timeline(frame: Frame) -> RenderableType:
     for scene in frame.scenes:
         mark, style = _mark(scene is frame.scene, scene.end <= frame.elapsed, findings.get(scene.phase.name))
         line.append(f"{mark} {scene.phase.title}   ", style=style)
-    bar = ProgressBar(total=frame.seconds, completed=frame.elapsed, width=_WIDTH - 4)
+    # In a grid because a bar alone does not end its line.
+    bar = Table.grid()
+    bar.add_row(ProgressBar(total=frame.seconds, completed=frame.elapsed, width=_WIDTH - 4))
     return Group(line, bar)
 
 
@@ -164,9 +166,10 @@ def _objectives(window: Window) -> RenderableType:
 
 def _features(window: Window) -> RenderableType:
     table = Table.grid(padding=(0, 2), expand=True)
-    for _ in range(2):
-        table.add_column(ratio=2)
-        table.add_column(justify="right", ratio=1)
+    table.add_column(ratio=3)
+    table.add_column(justify="right", ratio=1)
+    table.add_column(ratio=3)
+    table.add_column(ratio=2)
     table.add_row(
         Text("features", style="bold"), Text("null", style="dim"), Text("distance (PSI)", style="dim"),
         Text("verdict", style="dim"),
