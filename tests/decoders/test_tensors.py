@@ -1,0 +1,104 @@
+import pytest
+
+from sidecar.decoders import columns, tensors
+from sidecar.decoders.decoder import Undecodable
+from sidecar.inference import Undecoded
+from tests.decoders.reading import table, tensor
+
+
+def read(*given):
+    rows, found = tensors.columns_of(list(given), "input")
+    return rows, table(found)
+
+
+def reason(*given):
+    with pytest.raises(Undecodable) as raised:
+        tensors.columns_of(list(given), "input")
+    return raised.value.reason
+
+
+@pytest.mark.parametrize("shape", [[3], [3, 1]])
+@pytest.mark.parametrize("data", [[1, 2, 3], [[1], [2], [3]]])
+def test_n_and_n_by_1_are_one_column_however_nested(shape, data):
+    assert read(tensor("age", shape, data)) == (3, {"age": [1, 2, 3]})
+
+
+@pytest.mark.parametrize("data", [[1, 2, 3, 4, 5, 6], [[1, 2, 3], [4, 5, 6]], [[[1, 2, 3]], [[4, 5, 6]]]])
+def test_n_by_d_is_d_columns_in_row_major_order(data):
+    assert read(tensor("x", [2, 3], data)) == (2, {"x[0]": [1, 4], "x[1]": [2, 5], "x[2]": [3, 6]})
+
+
+def test_values_are_never_changed():
+    values = [True, "1.5", None, -0.0, 18446744073709551615, {"a": 1}]
+    _, found = tensors.columns_of([tensor("x", [6], values)], "input")
+    assert found[0].values == values and found[0].values[0] is True
+
+
+@pytest.mark.parametrize("shape", [[2, 2, 2], [1, 3, 224, 224], [2] + [1] * 10_000])
+def test_a_tensor_of_higher_rank_has_rows_but_no_columns(shape):
+    assert read(tensor("image", shape, [0.0] * 8)) == (shape[0], {})
+
+
+def test_a_tensor_wider_than_the_limit_has_rows_but_no_columns():
+    width = columns.MAX_COLUMNS + 1
+    assert read(tensor("embedding", [2, width], [0.0] * 2 * width)) == (2, {})
+
+
+def test_a_tensor_in_shared_memory_has_rows_but_no_columns():
+    assert read({"name": "x", "shape": [4, 2], "datatype": "FP32"}) == (4, {})
+
+
+def test_a_tensor_of_another_batch_size_is_a_parameter_not_a_column():
+    assert read(tensor("x", [3], [1, 2, 3]), tensor("threshold", [1], [0.5])) == (3, {"x": [1, 2, 3]})
+
+
+def test_of_two_tensors_of_one_name_the_last_wins():
+    assert read(tensor("x", [1], [1]), tensor("x", [1], [2])) == (1, {"x": [2]})
+
+
+def test_a_scalar_tensor_is_one_row():
+    assert read(tensor("x", [], [7])) == (1, {"x": [7]}) == read(tensor("x", [], 7))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [[-1, 2], [True], [2.0], ["2"], None, "2", {}, [2, 4], [2**40, 0.5], [[2]]],
+)
+def test_a_shape_that_is_none_or_disagrees_with_the_data_is_a_matter_of_shape(shape):
+    assert reason(tensor("x", shape, [1, 2, 3])) is Undecoded.SHAPE
+
+
+@pytest.mark.parametrize("shape", [[2**40], [2**40, 2**40], [2**63, 0], [2**40, 1, 1]])
+def test_a_claim_of_many_rows_is_believed_to_be_too_many_and_allocates_nothing(shape):
+    assert reason(tensor("x", shape, [1])) is Undecoded.TOO_MANY_ROWS
+
+
+@pytest.mark.parametrize("data", [[[1, 2], 3], [[1, 2], [3]], [1, [2, 3], 4, 5], {"0": 1}, "abcd", 5])
+def test_data_nested_unevenly_is_a_matter_of_shape_or_kept_as_it_is(data):
+    try:
+        rows, found = tensors.columns_of([tensor("x", [2, 2], data)], "input")
+    except Undecodable as error:
+        assert error.reason is Undecoded.SHAPE
+    else:
+        assert all(len(column.values) == rows for column in found)
+
+
+@pytest.mark.parametrize("shape", [[0], [0, 4]])
+def test_an_empty_batch_has_no_rows(shape):
+    assert reason(tensor("x", shape, [])) is Undecoded.NO_ROWS
+
+
+def test_many_tensors_are_too_wide():
+    many = [tensor(f"f{i}", [1], [i]) for i in range(columns.MAX_COLUMNS + 1)]
+    assert reason(*many) is Undecoded.TOO_WIDE
+
+
+@pytest.mark.parametrize("given", [[1], [None], [{}], [{"name": 5, "shape": [1], "data": [1]}]])
+def test_what_is_no_tensor_is_a_matter_of_shape(given):
+    assert reason(*given) is Undecoded.SHAPE
+    with pytest.raises(Undecodable):
+        tensors.columns_of({"x": 1}, "input")
+
+
+def test_a_tensor_without_a_name_is_called_after_its_side():
+    assert read({"shape": [1], "datatype": "FP32", "data": [1]}) == (1, {"input": [1]})
