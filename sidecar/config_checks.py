@@ -41,7 +41,8 @@ def _reference(path: Path, file: str, check: Callable[[str], object]) -> Iterato
     try:
         check(file)
     except SidecarError as error:
-        yield path, str(error)
+        for problem in str(error).splitlines():
+            yield path, problem
 
 
 def addresses(tree: dict[str, Any]) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 With "-" the reference goes to stdout and everything for people to stderr, so that it can be piped.
 """
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from sidecar.errors import UsageError
 from sidecar.names import clean
 from sidecar.profiles.read import build_profile
 from sidecar.profiles.store import save, to_json
@@ -24,9 +26,10 @@ def profile(
     console = Console(stderr=output == "-", highlight=False, markup=False)
     reference = _build(data, list(prediction), label, timestamp)
     if output == "-":
-        sys.stdout.write(to_json(reference) + "\n")
+        json.dump(to_json(reference), sys.stdout, indent=2, ensure_ascii=False)
+        print()
     else:
-        save(reference, output)
+        _save(reference, output)
     console.print(_table("feature", reference.features))
     if reference.outputs:
         console.print(_table("output", reference.outputs))
@@ -34,6 +37,14 @@ def profile(
         f"{reference.rows} rows; {'' if output == '-' else f'wrote {output}, '}bins {reference.profile}"
     )
     return 0
+
+
+def _save(reference: Reference, output: str) -> None:
+    try:
+        save(reference, output)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"{output}: cannot be written: {reason}") from error
 
 
 def _build(data: str, prediction: list[str], label: str | None, timestamp: str | None) -> Reference:
