@@ -62,7 +62,8 @@ class Batch:
     Column names are safe as label values and bounded in number: what is past the cap of a model has no
     column, only its values counted by state in `other_features` and `other_outputs`. `complete` counts
     the rows with every required feature; `misshapen` counts, for each output, the predictions that came
-    back in another number than was asked for, and so belong to no row.
+    back in another number than was asked for, and so belong to no row. `trusted`: the model answered these
+    requests successfully, so what they hold may be learnt from.
     """
 
     model: str
@@ -76,6 +77,7 @@ class Batch:
     misshapen: Mapping[str, int] = field(default_factory=dict)
     other_features: npt.NDArray[np.int64] = field(default_factory=no_states)
     other_outputs: npt.NDArray[np.int64] = field(default_factory=no_states)
+    trusted: bool = True
 
 
 class RowMonitor(Protocol):

@@ -20,7 +20,7 @@ from sidecar.monitors.drift_layout import Counts
 from sidecar.monitors.drift_pace import cuts
 from sidecar.monitors.drift_scores import distances
 from sidecar.monitors.drift_verdict import Level, Verdict
-from sidecar.names import UNUSED_AFTER_SECONDS, clean
+from sidecar.names import UNUSED_AFTER_SECONDS
 from sidecar.policy import Policies
 from sidecar.reference import Reference, References
 from sidecar.registry import Registry
@@ -60,9 +60,12 @@ class Drift:
                 self._model(name, 0.0)
 
     def fold(self, batch: Batch) -> None:
-        """Count these rows; judge every micro-batch they complete."""
+        """Count these rows; judge every micro-batch they complete.
+
+        Rows of requests that the model refused are left out: what a confused client sends is no drift.
+        """
         model = self._model(batch.model, batch.last)
-        if model is None or batch.rows <= 0:
+        if model is None or batch.rows <= 0 or not batch.trusted:
             return
         model.fold(batch, self._settings, self._policies.of(batch.model).drift_page)
 
@@ -99,14 +102,14 @@ class Drift:
     def _judge(self, name: str, reference: Reference) -> Judge:
         def tell(verdict: Verdict) -> None:
             if verdict.level is Level.EVENT:
-                self._detections.add(1, name, _ALL_VERSIONS, verdict.kind, clean(verdict.name))
+                self._detections.add(1, name, _ALL_VERSIONS, verdict.kind, verdict.name)
             self._on_verdict(verdict)
 
         return Judge(name, reference, self._settings, tell)
 
     def _touch(self, name: str, model: "_Model") -> None:
         for column in model.judge.layout.columns:
-            self._detections.add(0, name, _ALL_VERSIONS, column.kind, clean(column.name))
+            self._detections.add(0, name, _ALL_VERSIONS, column.kind, column.name)
         self._export_model(name, model.judge)
 
     def _forget(self, name: str) -> None:
@@ -120,7 +123,7 @@ class Drift:
     def _export_model(self, name: str, judge: Judge) -> None:
         far = distances(judge.layout, judge.evidence.window)
         for at, column in enumerate(judge.layout.columns):
-            labels = name, _ALL_VERSIONS, column.kind, clean(column.name)
+            labels = name, _ALL_VERSIONS, column.kind, column.name
             level = judge.level_of(at) if judge.standing else None
             for each in (Level.TICKET, Level.PAGE):
                 self._active.set(float(level is each), *labels, each.value)

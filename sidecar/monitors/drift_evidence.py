@@ -27,6 +27,7 @@ EXCURSION_FACTOR = 1.25
 SEVERE_BATCHES, SEVERE_ROWS, SEVERE_ERRORS = 2, 128, 7.0
 # Before this many batches the variance of batches is not known, and dependent data would look severe.
 MIN_BATCHES = 8
+FEW_BATCHES = 6.0
 MIN_SPREAD_BATCHES = 3  # of the recent ones that must show a change: no single burst does
 
 
@@ -112,7 +113,14 @@ class Evidence:
         if not enough.any():
             return enough
         errors = np.abs(self._streak_score) / np.sqrt(np.maximum(self._streak_rows, 1.0) * self._inflation())
-        return np.asarray(enough & (errors >= SEVERE_ERRORS))
+        # A variance from few batches may be far too small: ask for more while it is.
+        needed = SEVERE_ERRORS * (1 + FEW_BATCHES / np.maximum(self._calm_batches, 1.0)[self.signals.like])
+        return np.asarray(enough & (errors >= needed))
+
+    def severe_throughout(self, signal: int) -> bool:
+        """Whether the recent mean as a whole is severe, which a change below it is not by chance."""
+        off = abs(self.recent[signal] - self.baseline[signal])
+        return bool(off >= self.signals.severe_gate[signal])
 
     def calm(self) -> Mask:
         """Signals whose recent mean is back within half the gate."""

@@ -99,10 +99,12 @@ class Judge:
         level = Level.PAGE if may_page else Level.TICKET
         for signal in np.flatnonzero(severe).tolist():
             standing = self.standing.get(signal)
-            if standing is None or (may_page and standing.level is not Level.PAGE):
+            if standing is None:
                 if signal not in self._pending:
                     self._event(signal, time, "a severe break")
                 self._raise(signal, level, time, "a severe break: every recent batch is far off")
+            elif may_page and standing.level is Level.TICKET and self.evidence.severe_throughout(signal):
+                self._raise(signal, level, time, "became severe: all recent batches together are far off")
 
     def _event(self, signal: int, time: float, why: str) -> None:
         self._pending[signal] = self.evidence.batches + EVENT_BATCHES

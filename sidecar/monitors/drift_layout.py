@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sidecar import binning
 from sidecar.batch import Batch, CleanColumn
 from sidecar.binning import Binning
+from sidecar.names import clean
 from sidecar.reference import ColumnProfile, Reference
 
 Counts = npt.NDArray[np.int64]
@@ -26,7 +27,7 @@ class ColumnBins:
     """Where one column's bins lie: `start` to `stop` in the flat array."""
 
     kind: str
-    name: str
+    name: str  # safe as a label value, as batches have it
     profile: ColumnProfile
     binning: Binning
     start: int
@@ -46,7 +47,9 @@ class DriftLayout:
         for kind, profiles in (("feature", reference.features), ("output", reference.outputs)):
             for name, profile in profiles.items():
                 if len(self.columns) < MAX_COLUMNS:
-                    self.columns.append(ColumnBins(kind, name, profile, binning.of_profile(profile), start))
+                    self.columns.append(
+                        ColumnBins(kind, clean(name), profile, binning.of_profile(profile), start)
+                    )
                     start = self.columns[-1].stop
         self.size = start
         self.starts = np.array([column.start for column in self.columns], dtype=np.intp)

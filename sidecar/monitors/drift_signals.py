@@ -23,8 +23,9 @@ from sidecar.reference import ColumnType
 
 Floats = npt.NDArray[np.float64]
 
-# Shares are judged as if never rarer than this: the first null in ten thousand rows is no alarm.
-MIN_SHARE = 0.001
+# Shares are judged as if never rarer than this: the first null in ten thousand rows is no alarm. At .001
+# one percent of nulls takes 16 batches to see; at .0001 ten, but a handful in a million rows is an event.
+MIN_SHARE = 0.0002
 # A column that is almost constant in the reference has a score deviation near 0, which would make one
 # odd row worth a hundred deviations.
 MIN_SCORE_STDDEV = 0.3

@@ -1,0 +1,231 @@
+"""Reads recorded rows from a file in chunks, column-wise: csv, jsonl or parquet, the first two also gzipped.
+
+`build_profile` makes a reference of them. The trap: a csv cell says nothing of its type. An empty cell is
+null; what reads as a number is one, true and false are booleans, everything else is text.
+"""
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+
+import orjson
+
+from sidecar.errors import UsageError
+from sidecar.inference import MISSING
+from sidecar.profiles.build import MAX_COLUMNS, ProfileBuilder
+from sidecar.reference import Reference
+
+CHUNK_ROWS = 5_000
+Progress = Callable[[int, int], None]
+"""Called with the bytes read so far and the bytes of the file."""
+Columns = dict[str, list[Any]]
+
+# A cell or line larger than this is no row of features; it also bounds what a broken quote can swallow.
+MAX_CELL_CHARACTERS = 1_000_000
+MAX_LINE_BYTES = 16 * 1024 * 1024
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_NOT_NUMBERS = frozenset("nN")  # "nan", "inf", "NaN" parse as floats but are no finite numbers
+_FORMATS = ".csv, .jsonl, .ndjson (also .gz) or .parquet"
+
+
+def read_columns(
+    path: str | Path, *, chunk_rows: int = CHUNK_ROWS, progress: Progress | None = None
+) -> Iterator[tuple[int, Columns]]:
+    """Yield (rows, columns) for consecutive chunks of a file. Raises UsageError, one sentence."""
+    path = Path(path)
+    reader = _READERS.get(_suffix(path))
+    if reader is None:
+        raise UsageError(f"{path}: unknown kind of file; give {_FORMATS}")
+    try:
+        with open(path, "rb") as file:
+            yield from reader(path, file, chunk_rows, _Meter(file, path.stat().st_size, progress))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except (EOFError, zlib.error) as error:
+        raise UsageError(f"{path}: the gzip data ends early or is damaged") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is not UTF-8 text") from error
+
+
+def build_profile(
+    path: str | Path,
+    prediction: list[str],
+    label: str | None = None,
+    timestamp: str | None = None,
+    progress: Progress | None = None,
+) -> Reference:
+    """The reference of a file. Prediction columns are outputs; label and timestamp are neither.
+
+    Raises UsageError when the file cannot be read, has no rows, or lacks a column that was named.
+    """
+    builder = ProfileBuilder()
+    seen: set[str] = set()
+    for rows, columns in read_columns(path, progress=progress):
+        seen.update(columns)
+        outputs = {name: columns[name] for name in prediction if name in columns}
+        left_out = {*prediction, label, timestamp}
+        features = {name: values for name, values in columns.items() if name not in left_out}
+        builder.add(rows, features, outputs)
+    if not builder.rows:
+        raise UsageError(f"{path}: has no rows")
+    for name in [*prediction, *filter(None, (label, timestamp))]:
+        if name not in seen:
+            raise UsageError(f"{path}: has no column {name!r}; it has {', '.join(sorted(seen)[:20])}")
+    return builder.reference(created=datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+class _Meter:
+    """Tells how far a file was read."""
+
+    def __init__(self, file: BinaryIO, size: int, progress: Progress | None) -> None:
+        self._file, self._size, self._progress = file, size, progress
+
+    def tell(self) -> None:
+        if self._progress is not None:
+            self._progress(min(self._file.tell(), self._size), self._size)
+
+
+class _Reader(Protocol):
+    def __call__(
+        self, path: Path, file: BinaryIO, chunk_rows: int, meter: _Meter
+    ) -> Iterator[tuple[int, Columns]]: ...
+
+
+def _csv(path: Path, file: BinaryIO, chunk_rows: int, meter: _Meter) -> Iterator[tuple[int, Columns]]:
+    csv.field_size_limit(MAX_CELL_CHARACTERS)
+    # utf-8-sig: spreadsheets begin their files with a byte order mark, which is no part of a name.
+    rows = csv.reader(io.TextIOWrapper(_unpacked(path, file), encoding="utf-8-sig", newline=""))
+    try:
+        names = next(rows, [])
+        _check_names(path, names)
+        chunk: list[list[str]] = []
+        for row in rows:
+            if not row:
+                continue  # a blank line, usually the last
+            if len(row) != len(names):
+                raise UsageError(
+                    f"{path}: line {rows.line_num}: {len(row)} cells, but the header names {len(names)}"
+                )
+            chunk.append(row)
+            if len(chunk) == chunk_rows:
+                yield len(chunk), _cells(names, chunk)
+                chunk = []
+                meter.tell()
+        if chunk:
+            yield len(chunk), _cells(names, chunk)
+        meter.tell()
+    except csv.Error as error:
+        raise UsageError(f"{path}: line {rows.line_num}: {error}") from error
+
+
+def _cells(names: list[str], rows: list[list[str]]) -> Columns:
+    columns = zip(*rows, strict=True)
+    return {name: [_cell(cell) for cell in column] for name, column in zip(names, columns, strict=True)}
+
+
+def _cell(text: str) -> Any:
+    """A csv cell's value: None, a number, a boolean, or the text itself."""
+    if not text:
+        return None
+    try:
+        return int(text) if len(text) < 19 and text.lstrip("+-").isdecimal() else float(text)
+    except ValueError:
+        value = _BOOLEANS.get(text)
+        return text if value is None else value
+
+
+def _jsonl(path: Path, file: BinaryIO, chunk_rows: int, meter: _Meter) -> Iterator[tuple[int, Columns]]:
+    lines = _unpacked(path, file)
+    number = 0
+    chunk: list[dict[str, Any]] = []
+    while line := lines.readline(MAX_LINE_BYTES):
+        number += 1
+        if not line.strip():
+            continue
+        chunk.append(_object(path, number, line))
+        if len(chunk) == chunk_rows:
+            yield len(chunk), _by_name(path, chunk)
+            chunk = []
+            meter.tell()
+    if chunk:
+        yield len(chunk), _by_name(path, chunk)
+    meter.tell()
+
+
+def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"{path}: line {number}: is not JSON") from error
+    if not isinstance(row, dict):
+        raise UsageError(f"{path}: line {number}: is not an object; give one object a line")
+    return row
+
+
+def _by_name(path: Path, rows: list[dict[str, Any]]) -> Columns:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    _check_names(path, names)
+    return {name: [row.get(name, MISSING) for row in rows] for name in names}
+
+
+def _parquet(path: Path, file: BinaryIO, chunk_rows: int, meter: _Meter) -> Iterator[tuple[int, Columns]]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError as error:
+        raise UsageError(
+            f"{path}: reading parquet needs pyarrow: pip install 'inference-sidecar[parquet]'"
+        ) from error
+    try:
+        table = parquet.ParquetFile(file)
+        _check_names(path, table.schema_arrow.names)
+        for batch in table.iter_batches(batch_size=chunk_rows):
+            values = [_plain(column.to_pylist()) for column in batch.columns]
+            yield batch.num_rows, dict(zip(batch.schema.names, values, strict=True))
+            meter.tell()
+    except ArrowException as error:
+        raise UsageError(f"{path}: is not a parquet file that can be read") from error
+
+
+def _plain(values: list[Any]) -> list[Any]:
+    """Dates as ISO text, decimals as numbers, bytes as text: what a payload could have held."""
+    kinds = {type(value) for value in values}
+    if kinds <= {int, float, str, bool, type(None)}:
+        return values
+    return [_plain_value(value) for value in values]
+
+
+def _plain_value(value: Any) -> Any:
+    if value is None or isinstance(value, (int, float, str, bool)):
+        return value
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "as_tuple"):
+        return float(value)
+    return str(value)
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    if len(names) > MAX_COLUMNS:
+        raise UsageError(f"{path}: {len(names)} columns; at most {MAX_COLUMNS} can be profiled")
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise UsageError(f"{path}: the column {twice[0]!r} is there twice")
+
+
+def _unpacked(path: Path, file: BinaryIO) -> BinaryIO:
+    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if path.suffix.lower() == ".gz" else file
+
+
+def _suffix(path: Path) -> str:
+    name = path.name.lower().removesuffix(".gz")
+    return name[name.rfind(".") :] if "." in name else ""
+
+
+_READERS: dict[str, _Reader] = {
+    ".csv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl, ".parquet": _parquet,
+}  # fmt: skip
