@@ -1,0 +1,59 @@
+# `make` lists what there is. Everything runs from .venv, which is made when it is first needed.
+SHELL := bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test check static unit gen gen-check bench clean
+
+BIN := .venv/bin
+# What is installed is remembered in stamp files, so that a second run is fast.
+RUNTIME := .venv/.runtime-installed
+DEVELOPMENT := .venv/.development-installed
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+install: $(DEVELOPMENT) ## make .venv with the package and what developing it takes
+
+demo: $(RUNTIME) ## a model server, real traffic and an incident, here and now (ARGS="--seconds 60")
+	@$(BIN)/sidecar demo $(ARGS)
+
+test: static gen-check ## everything that CI runs; installs Prometheus and Alertmanager where it may
+	@scripts/system-deps.sh
+	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
+
+check: static unit ## the fast half of the tests: format, lint, types, layers, unit tests
+
+gen: $(DEVELOPMENT) ## write again what is generated: alert-rules, dashboards, reference docs
+	@$(BIN)/python -m sidecar.generators
+
+bench: $(DEVELOPMENT) ## measure what the relay costs, and what reading costs
+	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
+
+clean: ## remove everything that make made, .venv included
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+static: $(DEVELOPMENT)
+	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+unit: $(DEVELOPMENT)
+	@$(BIN)/pytest -q -m "not e2e" $(ARGS)
+
+gen-check: $(DEVELOPMENT)
+	@$(BIN)/python -m sidecar.generators --check
+
+.venv/bin/python:
+	@scripts/make-venv.sh .venv
+
+$(RUNTIME): pyproject.toml | .venv/bin/python
+	@echo "installing the package into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(DEVELOPMENT): pyproject.toml | .venv/bin/python
+	@echo "installing the package and the tools to develop it into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(RUNTIME) $@
