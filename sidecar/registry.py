@@ -190,7 +190,7 @@ class Registry:
             if all(label in family.metric.labels for label in match):
                 family.remove(**match)
 
-    def value(self, name: str, **match: str) -> float:
+    def value(self, name: str, /, **match: str) -> float:
         """The sum over the series that match (a histogram counts its observations). For tests and status."""
         for fold in self._before_snapshot:
             fold()

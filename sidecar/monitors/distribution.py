@@ -76,15 +76,9 @@ class Distribution:
         counts = bins.counts(column)
         for i in counts.nonzero()[0].tolist():
             if (*key, bins.labels[i], profile) not in self._rows.values:
-                self._appear(key, bins.labels, i, profile)
+                for label in _appearing(bins, i):
+                    self._rows.add(0, *key, label, profile)
             self._rows.add(int(counts[i]), *key, bins.labels[i], profile)
-
-    def _appear(self, key: tuple[str, ...], labels: tuple[str, ...], i: int, profile: str) -> None:
-        """Bins of a given reference exist from the start. The grid has a hundred, nearly all of them
-        empty for ever: there a bin appears with its first row, and with it, at zero, its neighbours and
-        those of null and invalid values, so that what comes next moves into series that exist already."""
-        for label in {*labels[max(i - 1, 0) : i + 2], *labels[-2:]}:
-            self._rows.add(0, *key, label, profile)
 
     def _introduce(self, model: tuple[str, str], bins: _ModelBins) -> None:
         """Everything that a reference says, once for each version of its model."""
@@ -97,6 +91,14 @@ class Distribution:
             for label, share in zip(given.labels, given.shares, strict=True):
                 self._rows.add(0, *model, kind, name, label, profile)
                 self._ratio.set(share, *model, kind, name, label, profile)
+
+
+def _appearing(bins: ExportedBins, i: int) -> tuple[str, ...]:
+    """The bins that are at zero from the first row in bin `i` on: all of them, or, of sparse ones, the
+    neighbours and those of null and invalid values, so that a shift moves into series that exist."""
+    if not bins.sparse:
+        return bins.labels
+    return tuple(dict.fromkeys((*bins.labels[max(i - 1, 0) : i + 2], *bins.labels[-2:])))
 
 
 def _given_bins(reference: Reference) -> dict[_Column, ExportedBins]:

@@ -25,11 +25,15 @@ CONFIGURED_LEVELS_LIMIT = 50
 
 @dataclass(frozen=True, slots=True)
 class ExportedBins:
-    """Bins of one column. `shares` are those of the reference, in the order of `labels`, or empty."""
+    """Bins of one column. `shares` are those of the reference, in the order of `labels`, or empty.
+
+    `sparse` bins are so many, nearly all of them empty for ever, that they appear as they are filled.
+    """
 
     binning: Binning
     labels: tuple[str, ...]
     shares: tuple[float, ...] = ()
+    sparse: bool = False
 
     def counts(self, column: CleanColumn) -> Counts:
         """How many rows of the column are in each bin, in the order of `labels`."""
@@ -81,7 +85,7 @@ def _grid(middle: list[float]) -> ExportedBins:
     decades = [float(f"{digit}e{power}") for power in range(-6, 10) for digit in (1, 2, 5)]
     inner = middle or [0.0, *(edge for edge in decades if edge <= 1)]
     edges = [*(-edge for edge in reversed(decades)), *inner, *(edge for edge in decades if edge > 1)]
-    return _unmerged(Binning(ColumnType.NUMBER, np.array(edges)))
+    return replace(_unmerged(Binning(ColumnType.NUMBER, np.array(edges))), sparse=True)
 
 
 _FEATURE_GRID = _grid([])
