@@ -7,7 +7,7 @@ named and the exit code is 1.
 import sys
 from pathlib import Path
 
-from sidecar.generators import dashboards, files, metric_docs, rules
+from sidecar.generators import config_docs, dashboards, files, metric_docs, rules
 
 
 def main(arguments: list[str], root: Path) -> int:
@@ -15,6 +15,7 @@ def main(arguments: list[str], root: Path) -> int:
     outputs = {
         root / "alert-rules": rules.generate(),
         root / "dashboards": dashboards.generate(),
+        root / "docs": config_docs.generate(),
         root / "docs" / "metrics": metric_docs.generate(),
     }
     if "--check" not in arguments:
