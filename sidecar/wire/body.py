@@ -45,11 +45,6 @@ class Capture:
         else:
             self._data = bytearray(self._data) + data
 
-    def expect(self, length: int) -> None:
-        """The body will have `length` bytes; negative if that is not known."""
-        if length > self._limit:
-            self.fail(BodyProblem.TOO_LARGE)
-
     def miss(self, length: int) -> None:
         """Count `length` bytes that were not copied."""
         self.size += length

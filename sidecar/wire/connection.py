@@ -225,10 +225,8 @@ class Wire:
         http = connection.http
         if http is None:
             self._skip_for_ever(connection)
-        elif direction != FROM_CLIENT and http.answered_early:
-            self._early.add(connection.id)
-        elif http.remaining(direction) >= _SKIP_WORTH_BYTES:
-            self._skip_body(connection, http, direction)
+        elif http.ledger.notable:
+            self._note(connection, http, direction)
         return done
 
     def tick(self, now: float) -> list[Exchange]:
@@ -319,10 +317,14 @@ class Wire:
             self._hint(connection.id, FROM_CLIENT, _FOR_EVER)
             self._hint(connection.id, FROM_SERVER, _FOR_EVER)
 
-    def _skip_body(self, connection: _Connection, http: Http1, direction: int) -> None:
-        if not http.body_wanted(direction):
+    def _note(self, connection: _Connection, http: Http1, direction: int) -> None:
+        http.ledger.notable = False
+        if http.answered_early:
+            self._early.add(connection.id)
+        remaining = http.remaining(direction)
+        if remaining >= _SKIP_WORTH_BYTES and not http.body_wanted(direction):
             at = connection.client_at if direction == FROM_CLIENT else connection.server_at
-            self._hint(connection.id, direction, at + http.remaining(direction))
+            self._hint(connection.id, direction, at + remaining)
 
     def _hint(self, id: int, direction: int, offset: int) -> None:
         if self._hinted.get((id, direction)) != offset and len(self._hints) < _MAX_HINTS:

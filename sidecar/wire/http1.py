@@ -6,7 +6,7 @@ The trap: who ends the connection when. A client that closes and one that only h
 """
 
 from sidecar.chunk import FROM_CLIENT
-from sidecar.exchange import Exchange, Outcome
+from sidecar.exchange import BodyProblem, Exchange, Outcome
 from sidecar.wire.body import Capture
 from sidecar.wire.event_stream import open_stream
 from sidecar.wire.head import Unreadable, parse_request, parse_response
@@ -82,7 +82,7 @@ class Http1:
         """Complete a request that was answered up to then though its own body has not ended."""
         pending = self.ledger.pending
         if pending and pending[0].answered and (pending[0].response_last or 0.0) <= answered_before:
-            self._requests.leave(pending[0])
+            self._requests.leave()
             self.ledger.complete(pending[0])
 
     @property
@@ -135,6 +135,7 @@ class Http1:
         if pending and pending[0].response_first is not None and self._left is not Outcome.CLIENT_CLOSED:
             self.ledger.abandon_first(cut)
         self.ledger.abandon(self._left)
+        self._requests.leave()
         self._answers.stop()
 
     def _give_up_requests(self) -> None:
@@ -145,8 +146,8 @@ class Http1:
             self.ledger.abandon_last(Outcome.UNOBSERVED)
 
 
-class _Requests(MessageReader):
-    """What the client says."""
+class _Side(MessageReader):
+    """What both sides have in common: the request that is being spoken of."""
 
     __slots__ = ("_current", "_ledger")
 
@@ -155,44 +156,61 @@ class _Requests(MessageReader):
         self._ledger = ledger
         self._current: Pending | None = None
 
+    def _capture(self, length: int) -> Capture:
+        accounts = self._ledger.accounts
+        capture = Capture(accounts.limits.capture_bytes, accounts.bodies)
+        if length > accounts.limits.capture_bytes:
+            capture.fail(BodyProblem.TOO_LARGE)
+        return capture
+
+    def _add(self, capture: Capture | None, data: bytes) -> None:
+        if capture is not None:
+            capture.add(data)
+            if capture.problem is not None:
+                self._ledger.notable = True
+
+
+class _Requests(_Side):
+    """What the client says."""
+
+    __slots__ = ()
+
     @property
     def body_wanted(self) -> bool:
         current = self._current
         return current is not None and (current.request is None or current.request.problem is None)
 
-    def leave(self, pending: Pending) -> None:
-        """`pending` is over, though its body may still be coming."""
-        if self._current is pending:
-            self._current = None
+    def leave(self) -> None:
+        """The request being read is over, though its body may still be coming."""
+        self._current = None
 
     def _check_start(self, byte: int) -> None:
         if byte not in _METHOD_START:
             raise Unreadable
 
     def _on_head(self, head: bytes, time: float) -> int:
-        request = parse_request(head)
+        method, target, headers, length = parse_request(head)
+        pending = Pending(method, target, headers, self.first, time, len(head))
         ledger = self._ledger
-        pending = ledger.open(request, len(head), self.first, time)
-        if pending is None:
+        if not ledger.open(pending):
             raise Unreadable
         self._current = pending
-        if request.length:
-            pending.request = _capture(request.length, ledger.accounts)
-        return request.length
+        if length:
+            pending.request = self._capture(length)
+        return length
 
     def _on_body(self, data: bytes, time: float) -> None:
         pending = self._current
         if pending is not None:
             pending.request_last = time
-            assert pending.request is not None
-            pending.request.add(data)
+            self._add(pending.request, data)
 
     def _on_lost_body(self, length: int, until: float) -> None:
         pending = self._current
         if pending is not None:
             pending.request_last = until
-            assert pending.request is not None
-            pending.request.miss(length)
+            if pending.request is not None:
+                pending.request.miss(length)
 
     def _on_end(self, time: float) -> None:
         pending = self._current
@@ -208,15 +226,10 @@ class _Requests(MessageReader):
             self.stop()
 
 
-class _Answers(MessageReader):
+class _Answers(_Side):
     """What the server says."""
 
-    __slots__ = ("_current", "_ledger")
-
-    def __init__(self, ledger: Ledger) -> None:
-        super().__init__(ledger.accounts.limits, ledger.accounts.heads)
-        self._ledger = ledger
-        self._current: Pending | None = None
+    __slots__ = ()
 
     @property
     def body_wanted(self) -> bool:
@@ -230,8 +243,7 @@ class _Answers(MessageReader):
             raise Unreadable
 
     def _on_head(self, head: bytes, time: float) -> int:
-        answer = parse_response(head)
-        status, headers, length = answer
+        status, headers, length = parse_response(head)
         ledger = self._ledger
         if not ledger.pending or ledger.pending[0].answered:
             raise Unreadable
@@ -248,7 +260,7 @@ class _Answers(MessageReader):
             return 0
         if length == 0:
             return 0
-        pending.response = _capture(length, ledger.accounts)
+        pending.response = self._capture(length)
         if "content-type" in headers:
             pending.stream = open_stream(
                 headers["content-type"],
@@ -262,8 +274,7 @@ class _Answers(MessageReader):
         pending = self._current
         assert pending is not None
         pending.response_last = time
-        if pending.response is not None:
-            pending.response.add(data)
+        self._add(pending.response, data)
         if pending.stream is not None:
             pending.stream.feed(data, time)
 
@@ -286,14 +297,10 @@ class _Answers(MessageReader):
             self.stop()
         if pending.requested:
             self._ledger.complete(pending)
+        else:
+            self._ledger.notable = True
 
 
 def _has_no_body(method: str, status: int) -> bool:
     """What the fields of an answer cannot say: RFC 9112, 6.3, points 1 and 2."""
     return status in (101, 204, 304) or method == "HEAD" or (method == "CONNECT" and status < 300)
-
-
-def _capture(length: int, accounts: Accounts) -> Capture:
-    capture = Capture(accounts.limits.capture_bytes, accounts.bodies)
-    capture.expect(length)
-    return capture

@@ -6,7 +6,7 @@ a gap inside a body or chunk of known length loses bytes, not the place. Anythin
 
 import re
 
-from sidecar.wire.head import CHUNKED, UNTIL_CLOSE, Unreadable, find_end
+from sidecar.wire.head import CHUNKED, UNTIL_CLOSE, Unreadable
 from sidecar.wire.limits import Budget, Limits
 
 # A chunk's extensions and the fields of a trailer: nobody reads them, nobody needs many.
@@ -15,6 +15,7 @@ MAX_TRAILER_BYTES = 16 * 1024
 # What a head may say besides a length: it was an interim one, the message is still to come.
 INTERIM = -3
 _NOTHING = bytearray()
+_END_OF_HEAD = b"\r\n\r\n"
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n\x00]*)?\r\n")
 
 # What is read next.
@@ -43,7 +44,7 @@ class MessageReader:
 
     # What a subclass gives.
     def _on_head(self, head: bytes, time: float) -> int:
-        """Take a head; return the length of its body, or INTERIM."""
+        """Take a head, without its empty line; return the length of its body, or INTERIM."""
         raise NotImplementedError
 
     def _on_body(self, data: bytes, time: float) -> None:
@@ -124,13 +125,13 @@ class MessageReader:
             if at == len(data):
                 return at
         self.first = time
-        end = find_end(data, at)
+        end = data.find(_END_OF_HEAD, at)
         if end < 0:
             return self._keep_head(data, at)
         if end - at > self._head_bytes:
             raise Unreadable
         self._begin(self._on_head(data[at:end], time), time)
-        return end
+        return end + 4
 
     def _keep_head(self, data: bytes, at: int) -> int:
         """Keep the beginning of a head, unless no head begins so: TLS, gRPC, somebody's own protocol."""
@@ -144,7 +145,7 @@ class MessageReader:
     def _read_more_head(self, data: bytes, at: int, time: float) -> int:
         known = len(self._rest)
         self._hold(data[at : at + self._head_bytes], 2 * self._head_bytes)
-        end = find_end(self._rest, max(known - 3, 0))
+        end = self._rest.find(_END_OF_HEAD, max(known - 3, 0))
         if end > self._head_bytes or (end < 0 and len(self._rest) > self._head_bytes):
             raise Unreadable
         if end < 0:
@@ -152,7 +153,7 @@ class MessageReader:
         head = bytes(self._rest[:end])
         self._release()
         self._begin(self._on_head(head, time), time)
-        return at + end - known
+        return at + end + 4 - known
 
     def _begin(self, length: int, time: float) -> None:
         if self._state == NOTHING:

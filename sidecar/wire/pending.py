@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from sidecar.exchange import BodyProblem, CapturedBody, Exchange, Outcome, Timings, outcome_of_status
 from sidecar.wire.body import Capture
 from sidecar.wire.event_stream import EventStream
-from sidecar.wire.head import RequestHead
 from sidecar.wire.limits import Budget, Limits
 
 # Memory of an open exchange besides its head: the objects, their slots, the dictionary of fields.
@@ -36,10 +35,15 @@ class Pending:
         "response_first", "response_headers", "response_last", "status", "stream", "target",
     )  # fmt: skip
 
-    def __init__(self, head: RequestHead, first: float, last: float, cost: int) -> None:
-        self.method, self.target, self.headers, _ = head
+    def __init__(
+        self, method: str, target: str, headers: dict[str, str], first: float, last: float, size: int
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.headers = headers
         self.first = first
         self.request_last = last
+        self.cost = size + _OPEN_BYTES
         self.request: Capture | None = None
         self.requested = False
         """The request has come to its end."""
@@ -51,13 +55,22 @@ class Pending:
         self.stream: EventStream | None = None
         self.answered = False
         """The answer has come to its end."""
-        self.cost = cost
 
 
 class Ledger:
     """The pending requests of one connection in order, and the exchanges that came out of them."""
 
-    __slots__ = ("accounts", "connection", "done", "pending", "pipelined", "readable", "route", "used")
+    __slots__ = (
+        "accounts",
+        "connection",
+        "done",
+        "notable",
+        "pending",
+        "pipelined",
+        "readable",
+        "route",
+        "used",
+    )
 
     def __init__(self, connection: int, route: str, accounts: Accounts) -> None:
         self.connection = connection
@@ -67,23 +80,23 @@ class Ledger:
         self.done: list[Exchange] = []
         self.pipelined = False
         """A request began before the one before it was answered."""
+        self.notable = False
+        """A body that nobody wants, or an answer before its request has ended: somebody should look."""
         self.used = False
         """A request has been read: this is HTTP/1."""
         self.readable = True
         """False from the moment the two sides speak something else: after CONNECT or an Upgrade."""
 
-    def open(self, head: RequestHead, size: int, first: float, time: float) -> Pending | None:
-        """Add a request; None if there is no room for it."""
-        cost = size + _OPEN_BYTES
+    def open(self, pending: Pending) -> bool:
+        """Add a request; False if there is no room for it."""
         depth = len(self.pending)
         if depth:
             self.pipelined = True
-        if depth >= self.accounts.limits.pipelined or not self.accounts.heads.take(cost):
-            return None
-        pending = Pending(head, first, time, cost)
+        if depth >= self.accounts.limits.pipelined or not self.accounts.heads.take(pending.cost):
+            return False
         self.pending.append(pending)
         self.used = True
-        return pending
+        return True
 
     def complete(self, pending: Pending) -> None:
         """Both sides have come to their end."""
