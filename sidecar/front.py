@@ -23,7 +23,10 @@ _MAX_CONNECTIONS = 256
 
 
 class Front:
-    """Serves the admin port. `ready()` says why not, or None; `metrics()` renders what is known without the observer."""
+    """Serves the admin port.
+
+    `ready()` says why not, or None; `metrics()` renders what is known without the observer.
+    """
 
     def __init__(
         self, observer_path: str, ready: Callable[[], str | None], metrics: Callable[[], bytes]

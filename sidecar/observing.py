@@ -1,0 +1,171 @@
+"""The observer process: the tee on one side, the admin port and OTLP on the other, one loop between.
+
+Reading is the only thing done eagerly; rendering happens in threads, exporting in a thread of its own. The
+registry is touched from this loop alone.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import platform
+import resource
+import socket
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from sidecar import __version__, catalog, clock
+from sidecar.address import Address
+from sidecar.admin.server import create_app, serve
+from sidecar.admin.status import Details
+from sidecar.config import Settings
+from sidecar.exporters.otlp_settings import otlp_settings
+from sidecar.monitors.drift_verdict import Verdict
+from sidecar.pipeline import Pipeline
+from sidecar.profiles.store import to_json
+from sidecar.registry import Snapshot
+from sidecar.relay.counters import resident_bytes
+from sidecar.tee_server import TeeServer
+
+log = logging.getLogger("sidecar")
+
+# Monitors fold rows that waited a quarter of a second; ticking more often buys nothing.
+_TICK_SECONDS = 0.25
+
+
+class Observing:
+    """One observer process. It is also the `StatusSource` of its admin server."""
+
+    def __init__(self, settings: Settings, tee: str, admin: Address) -> None:
+        self._settings = settings
+        self._admin = admin
+        self._pipeline = Pipeline(settings)
+        self._registry = self._pipeline.registry
+        self._tee = TeeServer(self._pipeline.observer, tee)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._runner: web.AppRunner | None = None
+        self._otlp = self._otlp_exporter()
+        self._cpu = self._registry.counter(catalog.CPU_SECONDS)
+        self._memory = self._registry.gauge(catalog.MEMORY_BYTES)
+        self._restarts = self._registry.counter(catalog.OBSERVER_RESTARTS)
+        for reason in catalog.OBSERVER_RESTARTS.closed["reason"]:
+            self._restarts.add(0, reason)
+        self._registry.gauge(catalog.BUILD_INFO).set(1, __version__, platform.python_version())
+        self._registry.gauge(catalog.CONFIG_RELOAD_SUCCESSFUL).set(1)
+        self._registry.before_snapshot(self._own_cost)
+
+    async def start(self) -> None:
+        """Listen on the tee and on the admin address. Raises SidecarError if either cannot be had."""
+        await self._tee.start()
+        self._runner = await serve(create_app(self), self._admin)
+        loop = asyncio.get_running_loop()
+        self._tasks.append(loop.create_task(self._tick()))
+        if self._otlp is not None:
+            self._tasks.append(loop.create_task(self._offer(self._otlp.settings.interval)))
+
+    async def obey(self, control: socket.socket) -> None:
+        """Listen to the supervisor until it says stop, or is gone."""
+        reader, writer = await asyncio.open_unix_connection(sock=control)
+        try:
+            while line := await reader.readline():
+                message = json.loads(line)
+                if "stop" in message:
+                    return
+                self._hear(message)
+        finally:
+            writer.close()
+
+    async def stop(self) -> None:
+        """Fold what is waiting, export it once more if that is quick, and leave."""
+        for task in self._tasks:
+            task.cancel()
+        self._tee.close()
+        if self._otlp is not None:
+            await asyncio.to_thread(self._otlp.close, self._registry.snapshot())
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    # --- what the admin server asks --------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Everything, now."""
+        return self._registry.snapshot()
+
+    def details(self) -> Details:
+        """What the registry does not hold."""
+        routes = self._settings.resolved_routes()
+        references = self._pipeline.references
+        return {
+            "version": __version__,
+            "upstream": ", ".join(str(route.upstream) for route in routes),
+            "listen": ", ".join(str(route.listen) for route in routes),
+            "verdicts": [_shown(verdict) for verdict in reversed(self._pipeline.drift.verdicts())],
+            "learning": {
+                model: {"rows_seen": state.rows_seen, "rows_needed": state.rows_needed}
+                for model, state in references.status().items()
+                if not state.ready
+            },
+            "references": {
+                model: to_json(reference)
+                for model in references.status()
+                if (reference := references.of(model)) is not None
+            },
+        }
+
+    # --- the loop --------------------------------------------------------------------------------
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            try:
+                self._pipeline.observer.tick(clock.monotonic())
+            except Exception:  # a fault of ours must not end the observation
+                log.exception("a tick failed")
+
+    async def _offer(self, interval: float) -> None:
+        assert self._otlp is not None
+        while True:
+            await asyncio.sleep(interval)
+            self._otlp.offer(self._registry.snapshot())
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        figures = message.get("supervisor")
+        if figures is not None:
+            self._cpu.set_total(figures["cpu"], "supervisor")
+            self._memory.set(figures["memory"], "supervisor")
+            for reason, count in figures["observer_restarts"].items():
+                self._restarts.set_total(count, reason)
+
+    def _own_cost(self) -> None:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        self._cpu.set_total(usage.ru_utime + usage.ru_stime, "observer")
+        self._memory.set(resident_bytes(), "observer")
+        self._registry.gauge(catalog.OBSERVER_LAG).set(self._tee.lag)
+
+    def _otlp_exporter(self) -> Any:
+        otlp = self._settings.otlp
+        settings = otlp_settings(
+            os.environ,
+            otlp.endpoint or "",
+            version=__version__,
+        )
+        if settings is None:
+            return None
+        from sidecar.exporters.otlp import OtlpExporter  # only when wanted: it costs memory
+
+        exporter = OtlpExporter(settings)
+        exporter.count_into(self._registry)
+        return exporter
+
+
+def _shown(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as the status page and its JSON want it: wall-clock times, and a sentence."""
+    shown = asdict(verdict)
+    shown["text"] = verdict.why
+    shown["standing"] = verdict.standing
+    for moment in ("time", "since_time", "ended_time"):
+        if shown[moment] is not None:
+            shown[moment] = clock.wall_of(shown[moment])
+    return shown

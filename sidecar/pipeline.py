@@ -1,0 +1,70 @@
+"""Everything between an exchange and the registry, put together from settings.
+
+One place says which monitors there are and in which order they look. Used by the live observer and by
+whatever replays recorded traffic; no sockets, no clock but the one that is given.
+"""
+
+from collections.abc import Callable
+
+from sidecar import clock
+from sidecar.attribution import Attribution
+from sidecar.config import Settings
+from sidecar.monitors.distribution import Distribution
+from sidecar.monitors.drift import Drift
+from sidecar.monitors.features import Features
+from sidecar.monitors.in_flight import InFlight
+from sidecar.monitors.objectives import Objectives
+from sidecar.monitors.predictions import Predictions
+from sidecar.monitors.rows import Rows
+from sidecar.monitors.traffic import Traffic
+from sidecar.monitors.undecoded import UndecodedExchanges
+from sidecar.observer import Observer
+from sidecar.profiles import store
+from sidecar.profiles.learn import LearntReferences
+from sidecar.reference import Reference
+from sidecar.registry import Registry
+
+
+class Pipeline:
+    """An observer with all its monitors, and the parts that a status page asks about."""
+
+    def __init__(self, settings: Settings, now: Callable[[], float] = clock.monotonic) -> None:
+        policies = settings.policies()
+        self.registry = Registry()
+        self.references = LearntReferences(given=_given(settings), default=_default(settings))
+        self.drift = Drift(self.registry, self.references, policies)
+        attribution = Attribution(policies)
+        self.observer = Observer(self.registry, attribution)
+        objectives = Objectives(self.registry, policies)
+        # What judges rows by the reference comes before what learns it: a row is never its own reference.
+        row_monitors = (
+            Features(self.registry),
+            Predictions(self.registry, self.references),
+            objectives,
+            Distribution(self.registry, policies, self.references),
+            self.drift,
+            self.references,
+        )
+        self.rows = Rows(row_monitors, policies, self.references)
+        self.registry.before_snapshot(self.rows.flush)
+        in_flight = InFlight(self.registry, lambda: self.observer.open_models(now))
+        self.registry.before_snapshot(in_flight.refresh)
+        self.observer.monitors = (
+            Traffic(self.registry),
+            UndecodedExchanges(self.registry),
+            objectives,
+            in_flight,
+            self.rows,
+        )
+
+
+def _given(settings: Settings) -> dict[str, Reference]:
+    """The references that the configuration names for single models."""
+    models = settings.policies().models
+    return {name: store.load(policy.reference) for name, policy in models.items() if policy.reference}
+
+
+def _default(settings: Settings) -> Reference | None:
+    """The reference of every other model."""
+    path = settings.policies().default.reference
+    return store.load(path) if path else None
