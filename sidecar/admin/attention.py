@@ -1,0 +1,69 @@
+"""What a person should look at now, in sentences. Decides from the status; states facts, not causes."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# The burn rates of the fastest page and of the slowest ticket (Google SRE workbook, "Alerting on SLOs").
+PAGE_BURN = 14.4
+TICKET_BURN = 1.0
+
+
+def sentences(status: Mapping[str, Any]) -> list[dict[str, str]]:
+    """`level` ("bad", "warn", "info") and `text` for each finding, the worst first."""
+    found = [*_objectives(status), *_drift(status), *_blind(status), *_idle(status)]
+    order = ("bad", "warn", "info")
+    return sorted(found, key=lambda finding: order.index(finding["level"]))
+
+
+def _finding(level: str, text: str) -> dict[str, str]:
+    return {"level": level, "text": text}
+
+
+def _objectives(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    for objective in status["objectives"]:
+        burn = objective["burn_rate"]
+        if burn is None or burn < TICKET_BURN:
+            continue
+        model = _model(objective)
+        text = f"{objective['slo'].replace('_', ' ')} of {model}: {objective['bad']:,.0f} of "
+        text += f"{objective['bad'] + objective['good']:,.0f} bad, budget burning at {burn:,.1f}×"
+        yield _finding("bad" if burn >= PAGE_BURN else "warn", text)
+
+
+def _drift(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    for verdict in status["drift"]:
+        psi = "" if verdict["psi"] is None else f" (PSI {verdict['psi']:.2f})"
+        text = f"{verdict['kind']} {verdict['name']} of {_model(verdict)} drifts{psi}"
+        yield _finding("bad" if verdict["level"] == "page" else "warn", text)
+
+
+def _blind(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    lost = status["not_seen"]
+    sentences = {
+        "upstream_connect_failures": "{:,.0f} connections found no model server",
+        "chunks_dropped": "{:,.0f} chunks of traffic were relayed but not read",
+        "undecoded": "{:,.0f} inference payloads could not be read",
+        "unobserved": "{:,.0f} exchanges were only partly seen",
+        "observer_restarts": "the observer was restarted {:,.0f} times",
+        "series_overflow": "{:,.0f} observations went under __other__: too many label values",
+    }
+    for name, sentence in sentences.items():
+        recent = sum(loss["recent"] for loss in lost[name])
+        if recent:
+            level = "bad" if name == "upstream_connect_failures" else "warn"
+            yield _finding(level, sentence.format(recent))
+    if lost["blind_connections"]:
+        yield _finding("warn", f"{lost['blind_connections']:,.0f} connections are relayed but cannot be read")
+    if failures := status["cost"]["otlp_export_failures"]:
+        yield _finding("warn", f"{failures:,.0f} OTLP exports were not taken by the collector")
+
+
+def _idle(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    if not status["traffic"]["requests_total"]:
+        listen = status["listen"]
+        yield _finding("info", f"no inference seen yet{f': send requests to {listen}' if listen else ''}")
+
+
+def _model(found: Mapping[str, Any]) -> str:
+    version = f" v{found['model_version']}" if found["model_version"] else ""
+    return f"{found['model_name']}{version}"

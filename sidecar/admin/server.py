@@ -1,0 +1,180 @@
+"""The observer's HTTP server: metrics, status, references. It reads; nothing here changes anything.
+
+The admin port itself belongs to the supervisor, which answers the probes and relays the rest to here; the
+probes are answered here too because a kept connection may bring one. The trap: everything runs on the loop
+that reads traffic, so a handler may take a snapshot there and must do the rest in a thread.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import math
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import Any, Protocol
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from sidecar.address import Address
+from sidecar.admin.guard import guard, harden, problem
+from sidecar.admin.page import page
+from sidecar.admin.scrape import Scrapes, accepts_gzip
+from sidecar.admin.status import Details, status
+from sidecar.admin.window import SAMPLE_SECONDS, Window
+from sidecar.registry import Snapshot
+
+# Scrapers and people are few; more answers than this at once would only hold memory.
+MAX_CONCURRENT = 32
+# A reader that takes longer for one answer than any scrape timeout is gone, or means harm.
+SEND_SECONDS = 30.0
+# Longer than the usual scrape interval, so that a scraper keeps its connection.
+_KEEPALIVE_SECONDS = 75.0
+
+PROBES = ("/-/healthy", "/-/ready")
+ENDPOINTS = ("/", "/metrics", "/api/v1/status", "/api/v1/reference?model=", *PROBES)
+
+
+class StatusSource(Protocol):
+    """What the server shows. Both are called on the loop and must be quick."""
+
+    def snapshot(self) -> Snapshot:
+        """Every series, now."""
+
+    def details(self) -> Details:
+        """What is not in a snapshot."""
+
+
+# aiohttp's own logger repeats the bytes of a bad request, with a traceback, as often as one is sent.
+_SILENT = logging.Logger("aiohttp", logging.CRITICAL + 1)
+
+
+def create_app(source: StatusSource, hosts: Collection[str] = ()) -> web.Application:
+    """The application. `hosts` are names it may be reached by besides addresses and private names."""
+    handlers = _Handlers(source)
+    app = web.Application(middlewares=[guard(frozenset(hosts), PROBES), handlers.bounded])
+    app.on_response_prepare.append(harden)
+    app.router.add_get("/", handlers.page)
+    app.router.add_get("/metrics", handlers.metrics)
+    app.router.add_get("/api/v1/status", handlers.status)
+    app.router.add_get("/api/v1/reference", handlers.reference)
+    for probe in PROBES:
+        app.router.add_get(probe, handlers.probe)
+    app.router.add_route("*", "/{tail:.*}", handlers.unknown)
+    app.cleanup_ctx.append(handlers.sampling)
+    return app
+
+
+async def serve(app: web.Application, address: Address) -> web.AppRunner:
+    """Serve on an address until the runner is cleaned up. Raises OSError when it is taken."""
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        logger=_SILENT,
+        handler_cancellation=True,
+        keepalive_timeout=_KEEPALIVE_SECONDS,
+        shutdown_timeout=1.0,
+    )
+    await runner.setup()
+    try:
+        if address.is_unix:
+            await web.UnixSite(runner, address.path).start()
+        else:
+            await web.TCPSite(runner, address.host, address.port).start()
+    except BaseException:
+        await runner.cleanup()
+        raise
+    return runner
+
+
+class _Handlers:
+    def __init__(self, source: StatusSource) -> None:
+        self._source = source
+        self._scrapes = Scrapes(source.snapshot)
+        self._window = Window()
+        self._busy = 0
+
+    async def sampling(self, _: web.Application) -> AsyncIterator[None]:
+        """While the server runs, remember where the last minutes began."""
+        task = asyncio.create_task(self._sample())
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    async def _sample(self) -> None:
+        while True:
+            self._window.add(self._source.snapshot())
+            await asyncio.sleep(SAMPLE_SECONDS)
+
+    @web.middleware
+    async def bounded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse what is more than we care to hold in memory, and give up on who does not read."""
+        if request.path in PROBES:
+            return await handler(request)
+        if self._busy >= MAX_CONCURRENT:
+            return problem(503, "too many requests at once; try again in a second")
+        self._busy += 1
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                response = await handler(request)
+                # Sent here and not after the handler, so that an answer being read slowly counts.
+                await response.prepare(request)
+                await response.write_eof()
+                return response
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+            raise
+        finally:
+            self._busy -= 1
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        compressed = accepts_gzip(request.headers.get("Accept-Encoding", ""))
+        accept = request.headers.get("Accept", "")
+        body, content_type = await self._scrapes.scrape(accept, compressed=compressed)
+        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+        if compressed:
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=body, headers=headers)
+
+    async def page(self, request: web.Request) -> web.Response:
+        html = await asyncio.to_thread(page, await self._status())
+        return web.Response(body=html.encode("utf-8", "replace"), content_type="text/html", charset="utf-8")
+
+    async def status(self, request: web.Request) -> web.Response:
+        return _json(await self._status())
+
+    async def _status(self) -> dict[str, Any]:
+        snapshot, details = self._source.snapshot(), self._source.details()
+        return await asyncio.to_thread(status, snapshot, self._window.start(snapshot.taken), details)
+
+    async def reference(self, request: web.Request) -> web.Response:
+        references = self._source.details().get("references", {})
+        model = request.query.get("model", "")
+        if not model and len(references) == 1:
+            model = next(iter(references))
+        found = references.get(model)
+        if found is None:
+            return problem(404, "no reference of this model; choose with ?model=", models=sorted(references))
+        return _json(dict(found))
+
+    async def probe(self, request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def unknown(self, request: web.Request) -> web.Response:
+        return problem(404, "no such endpoint", endpoints=ENDPOINTS)
+
+
+def _json(value: dict[str, Any]) -> web.Response:
+    # ensure_ascii: a lone surrogate in a label must not cost the answer; NaN and infinity become null.
+    body = json.dumps(_finite(value), ensure_ascii=True, allow_nan=False, default=str)
+    return web.Response(text=body, content_type="application/json")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
