@@ -107,13 +107,16 @@ class Worker:
 
 
 def read_setup(control: socket.socket) -> dict[str, Any]:
-    """The first line the supervisor sends: everything this process needs to know."""
+    """The first line the supervisor sends: everything this process needs to know.
+
+    What follows is left in the socket: a process that starts slowly finds reports waiting behind it.
+    """
     line = b""
     while not line.endswith(b"\n"):
-        piece = control.recv(65536)
-        if not piece:
+        ahead = control.recv(65536, socket.MSG_PEEK)
+        if not ahead:
             raise SystemExit(1)
-        line += piece
+        line += control.recv(ahead.find(b"\n") + 1 or len(ahead))
     setup: dict[str, Any] = json.loads(line)
     return setup
 
