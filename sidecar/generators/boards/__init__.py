@@ -1,0 +1,1 @@
+"""Grafana dashboards: the panels, the rows, and the dashboards made of them. Needs the extra `dashboards`."""
