@@ -93,7 +93,6 @@ def _settings_flags(parser: _Parser) -> None:
     parser.add_argument("--admin", metavar="ADDRESS", help="probes and metrics (0.0.0.0:19464)")
     parser.add_argument("--reference", metavar="FILE", help="profile made by sidecar profile")
     parser.add_argument("--workers", metavar="N", help="relay processes (1)")
-    parser.add_argument("--state-dir", metavar="DIR", help="what outlives a restart (nothing)")
 
 
 def _tee_flag(parser: _Parser) -> None:

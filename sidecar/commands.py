@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sidecar.config import Settings
 
 # Flags that are settings, by the key they set.
-_FLAGS = ("upstream", "listen", "admin", "reference", "workers", "state.dir")
+_FLAGS = ("upstream", "listen", "admin", "reference", "workers")
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -66,7 +66,7 @@ def _settings(chosen: argparse.Namespace, *, upstream: bool = False, references:
     """The settings in use. Warns on stderr; raises ConfigError with every problem."""
     from sidecar import config
 
-    flags = {key: getattr(chosen, key.replace(".", "_"), None) for key in _FLAGS}
+    flags = {key: getattr(chosen, key, None) for key in _FLAGS}
     check = _load_reference if references else None
     settings = config.load(_config_path(chosen), os.environ, flags, upstream=upstream, reference=check)
     for warning in settings.warnings:

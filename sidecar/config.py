@@ -33,7 +33,7 @@ def load(
 ) -> Settings:
     """The settings in use. Raises ConfigError with every problem found.
 
-    `flags` are by dotted key ("upstream", "state.dir"); None means not given. Paths in the file are
+    `flags` are by dotted key ("upstream", "drain.grace"); None means not given. Paths in the file are
     relative to the file, others to the working directory. `upstream` asks that there is one;
     `reference` is called with the path of each reference and raises SidecarError if it is unusable.
     """
@@ -91,7 +91,7 @@ class _Layers:
             self.warnings.append(f"there is no such setting: {', '.join(ignored)} (ignored)")
 
     def add_flags(self, flags: Mapping[str, Any]) -> None:
-        """A flag is the dotted key with dashes: state.dir is --state-dir."""
+        """A flag is the dotted key with dashes: drain.grace is --drain-grace."""
         for key, value in flags.items():
             if value is not None:
                 flag = "--" + key.replace(".", "-").replace("_", "-")
@@ -146,7 +146,6 @@ def _anchor(tree: dict[str, Any], base: str) -> None:
     """Make the paths that the file gives relative to the file."""
     models = tree.get("models")
     sections = [tree, *(models.values() if isinstance(models, dict) else [])]
-    places = [(section, "reference") for section in sections] + [(tree.get("state"), "dir")]
-    for section, key in places:
-        if isinstance(section, dict) and isinstance(section.get(key), str) and section[key]:
-            section[key] = os.path.join(base, section[key])
+    for section in sections:
+        if isinstance(section, dict) and isinstance(section.get("reference"), str) and section["reference"]:
+            section["reference"] = os.path.join(base, section["reference"])

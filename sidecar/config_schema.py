@@ -15,7 +15,6 @@ from sidecar.config_policy import Conflict, JudgedSection, PolicySection, Sectio
 from sidecar.config_values import (
     AS_DURATION,
     AddressValue,
-    FilePath,
     Name,
     Runbook,
     duration,
@@ -80,19 +79,10 @@ class DrainSection(Section):
             )
 
 
-class StateSection(Section):
-    """What outlives a restart."""
-
-    dir: FilePath | None = Field(
-        default=None,
-        description="A directory for learnt references; default: nothing is kept, nothing is written.",
-    )
-
-
 class Settings(JudgedSection):
     """Everything. What judges traffic holds for every model when it stands at the top."""
 
-    later = frozenset({"payload", "metrics", "ingest", "tls", "upstream_tls", "admin_token_file"})
+    later = frozenset({"payload", "metrics", "ingest", "tls", "upstream_tls", "admin_token_file", "state"})
     listen: AddressValue = Field(
         default=Address("0.0.0.0", 18080),  # noqa: S104 - clients of a pod come from outside it
         description="Where clients connect. All interfaces: clients come from outside the pod.",
@@ -125,7 +115,6 @@ class Settings(JudgedSection):
         default=1,
         description="Relay processes. One carries some 30,000 requests a second.",
     )
-    state: StateSection = Field(default=StateSection(), description="What outlives a restart.")
     _warnings: tuple[str, ...] = PrivateAttr(())
 
     @property

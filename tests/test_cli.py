@@ -1,5 +1,6 @@
 """The command as users meet it: what it prints where, and its exit code. Runs the real process."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +133,26 @@ def test_rules_are_written_to_a_directory_or_printed(tmp_path):
 
     printed = sidecar("rules", "-o", "-")
     assert len(list(yaml.safe_load_all(printed.stdout))) == len(files)
+
+
+def test_rules_for_a_configuration_have_its_objectives_and_its_mistakes(tmp_path):
+    (tmp_path / "sidecar.yaml").write_text("slos: {availability: {objective: 98.5}}\n")
+    fine = sidecar("rules", "-o", "-", "--config", "sidecar.yaml", cwd=tmp_path)
+    assert (fine.returncode, fine.stderr) == (0, "")
+    assert fine.stdout != sidecar("rules", "-o", "-").stdout
+
+    (tmp_path / "sidecar.yaml").write_text("slos: {availability: {objective: 101}}\n")
+    failed = sidecar("rules", "-o", "-", "--config", "sidecar.yaml", cwd=tmp_path)
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert failed.stderr.startswith("sidecar.yaml: slos.availability.objective: 101 leaves no room")
+
+
+def test_dashboards_are_written_as_json(tmp_path):
+    written = sidecar("dashboards", "-o", str(tmp_path / "boards"))
+    assert written.returncode == 0
+    boards = list((tmp_path / "boards").iterdir())
+    assert boards
+    assert all(json.loads(board.read_text())["uid"] for board in boards)
 
 
 def test_a_profile_is_built_and_summed_up(tmp_path):

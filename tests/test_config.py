@@ -40,7 +40,6 @@ otlp: {endpoint: "http://collector:4317"}
 drain: {grace: 1s, deadline: 1m30s}
 connect_timeout: 500ms
 workers: 2
-state: {dir: /var/lib/sidecar}
 """
 
 
@@ -81,6 +80,7 @@ BAD = [
     ("payload: {rows: $.rows}", "payload: not supported by this version; leave it out"),
     ("metrics: {merge: http://h/metrics}", "metrics: not supported by this version; leave it out"),
     ("ingest:", "ingest: not supported by this version; leave it out"),
+    ("state: {dir: /s}", "state: not supported by this version; leave it out"),
     ("drift: {budget: 1}", "drift.budget: not supported by this version; leave it out"),
     ("models: {fraud: {approved_versions: [3]}}",
      "models.fraud.approved_versions: not supported by this version; leave it out"),
@@ -324,9 +324,9 @@ def test_the_type_of_a_feature_is_implied_by_what_is_said_of_it(tmp_path):
 
 
 def test_paths_in_the_file_are_relative_to_the_file_and_others_are_not(tmp_path):
-    text = "reference: r.json\nmodels: {fraud: {reference: /f.json}}\nstate: {dir: s}"
+    text = "reference: r.json\nmodels: {fraud: {reference: /f.json}}"
     read = load(text, {"SIDECAR_MODELS__X__REFERENCE": "x.json"}, tmp_path)
-    assert (read.reference, read.state.dir) == (str(tmp_path / "r.json"), str(tmp_path / "s"))
+    assert read.reference == str(tmp_path / "r.json")
     assert [m.reference for m in read.models.values()] == ["/f.json", "x.json"]
 
 
