@@ -10,23 +10,26 @@ import os
 import signal
 import socket
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from sidecar.config import Settings
-from sidecar.errors import UsageError
-from sidecar.supervisor import Plan, Supervisor
+from sidecar.errors import SidecarError, UsageError
+from sidecar.supervisor import Plan
 
 log = logging.getLogger("sidecar")
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings) -> NoReturn:
     """Relay and observer together, until SIGTERM or Ctrl-C."""
-    return asyncio.run(_supervise(_plan(settings, observer={"settings": settings.model_dump_json()})))
+    from sidecar.pipeline import load_references
+
+    load_references(settings)  # a file that cannot be used is said now, not by an observer that dies
+    _become_supervisor(_plan(settings, observer={"settings": settings.model_dump_json()}))
 
 
-def relay(settings: Settings, tee: str) -> int:
+def relay(settings: Settings, tee: str) -> NoReturn:
     """The relay half: `tee` is where an observer listens, or will."""
-    return asyncio.run(_supervise(_plan(settings, tee=tee)))
+    _become_supervisor(_plan(settings, tee=tee))
 
 
 def observe(settings: Settings, tee: str) -> int:
@@ -63,8 +66,14 @@ def _plan(settings: Settings, observer: dict[str, Any] | None = None, tee: str =
     )
 
 
-async def _supervise(plan: Plan) -> int:
-    return await Supervisor(plan).run()
+def _become_supervisor(plan: Plan) -> NoReturn:
+    """Replace this process by a supervisor, which needs none of what reading settings has loaded."""
+    descriptor = os.memfd_create("plan", 0)
+    with open(descriptor, "w", closefd=False) as stream:
+        stream.write(plan.to_json())
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    arguments = [sys.executable, "-m", "sidecar.supervisor", str(descriptor), *sys.argv[1:]]
+    os.execv(sys.executable, arguments)  # noqa: S606 - ourselves
 
 
 def main() -> None:
@@ -89,7 +98,11 @@ def main() -> None:
         await observing.obey(control)
         await observing.stop()
 
-    asyncio.run(serve())
+    try:
+        asyncio.run(serve())
+    except SidecarError as error:
+        log.error("%s", error)
+        raise SystemExit(error.exit_code) from None
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ class Child:
         """Say something if it can be said without waiting."""
         if self._control is not None:
             with contextlib.suppress(OSError):
-                self._control.send(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+                self._control.send(_line(message))
 
     def release(self, last_words: Message) -> None:
         """Tell it to leave and do not start it again."""
@@ -118,8 +118,10 @@ class Child:
         finally:
             theirs.close()
         ours.setblocking(False)
+        # The child reads its setup first thing; a large one does not fit the socket's buffer at once.
+        with contextlib.suppress(OSError):
+            await asyncio.get_running_loop().sock_sendall(ours, _line(setup))
         self._control = ours
-        self.send(setup)
         reading = asyncio.create_task(self._read(ours.dup()))
         code = await self._process.wait()
         self._control = None
@@ -137,6 +139,10 @@ class Child:
             pass
         finally:
             writer.close()
+
+
+def _line(message: Message) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
 async def all_gone(children: Sequence[Child], within: float) -> bool:

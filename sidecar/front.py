@@ -35,22 +35,27 @@ class Front:
         self._ready = ready
         self._metrics = metrics
         self._server: asyncio.Server | None = None
-        self._open = 0
+        # asyncio keeps only weak references to tasks; a connection must not vanish in a collection.
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def listen(self, sock: socket.socket) -> None:
         """Answer on a listening socket until `close`."""
-        self._server = await asyncio.start_server(self._serve, sock=sock, limit=_HEAD_BYTES)
+        self._server = await asyncio.start_server(self._accept, sock=sock, limit=_HEAD_BYTES)
 
     def close(self) -> None:
         """Stop listening."""
         if self._server is not None:
             self._server.close()
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                if self._open > _MAX_CONNECTIONS:
+                if len(self._serving) > _MAX_CONNECTIONS:
                     writer.write(_answer(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections\n"))
                 else:
                     async with asyncio.timeout(_HEAD_SECONDS):
@@ -58,7 +63,6 @@ class Front:
                     await self._dispatch(head, reader, writer)
                 await writer.drain()
         finally:
-            self._open -= 1
             writer.close()
 
     async def _dispatch(

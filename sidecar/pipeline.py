@@ -31,7 +31,8 @@ class Pipeline:
     def __init__(self, settings: Settings, now: Callable[[], float] = clock.monotonic) -> None:
         policies = settings.policies()
         self.registry = Registry()
-        self.references = LearntReferences(given=_given(settings), default=_default(settings))
+        given, default = load_references(settings)
+        self.references = LearntReferences(given=given, default=default)
         self.drift = Drift(self.registry, self.references, policies)
         attribution = Attribution(policies)
         self.observer = Observer(self.registry, attribution)
@@ -58,13 +59,13 @@ class Pipeline:
         )
 
 
-def _given(settings: Settings) -> dict[str, Reference]:
-    """The references that the configuration names for single models."""
-    models = settings.policies().models
-    return {name: store.load(policy.reference) for name, policy in models.items() if policy.reference}
+def load_references(settings: Settings) -> tuple[dict[str, Reference], Reference | None]:
+    """The references that the configuration names: by model, and that of every other model.
 
-
-def _default(settings: Settings) -> Reference | None:
-    """The reference of every other model."""
-    path = settings.policies().default.reference
-    return store.load(path) if path else None
+    Raises ConfigError with every problem of the first file that cannot be used.
+    """
+    policies = settings.policies()
+    paths = {name: policy.reference for name, policy in policies.models.items() if policy.reference}
+    default = policies.default.reference
+    loaded = {path: store.load(path) for path in {*paths.values(), *([default] if default else [])}}
+    return {name: loaded[path] for name, path in paths.items()}, loaded.get(default or "")

@@ -2,21 +2,27 @@
 
 The supervisor binds every listening socket once and owns the admin port; it never touches traffic. The
 story of its life is `Supervisor.run`: bind, start, serve, drain, leave nothing behind.
+
+It is a program of its own (`python -m sidecar.supervisor FD`, with a Plan on the descriptor), so that
+what read and checked the configuration does not stay in memory for as long as the sidecar runs.
 """
 
 import asyncio
+import json
 import logging
+import os
 import resource
 import signal
 import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from sidecar import __version__, catalog, sockets
+from sidecar import __version__, catalog, logs, sockets
 from sidecar.address import Address, Route
 from sidecar.children import Child, Message, all_gone
+from sidecar.errors import SidecarError
 from sidecar.front import Front
 from sidecar.registry import Registry
 from sidecar.relay.counters import resident_bytes
@@ -41,6 +47,21 @@ class Plan:
     drain_deadline: float
     observer: Message | None = None
     tee: str = ""
+
+    def to_json(self) -> str:
+        """For `from_json` in another process."""
+        plan: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        plan["routes"] = [[str(route.listen), str(route.upstream)] for route in self.routes]
+        plan["admin"] = str(self.admin) if self.admin is not None else None
+        return json.dumps(plan)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Plan":
+        """The plan that `to_json` wrote."""
+        plan = json.loads(text)
+        plan["routes"] = [Route(*map(Address.parse, pair)) for pair in plan["routes"]]
+        plan["admin"] = Address.parse(plan["admin"]) if plan["admin"] is not None else None
+        return cls(**plan)
 
 
 class Supervisor:
@@ -236,3 +257,23 @@ def _where(sock: socket.socket, address: Address) -> str:
     if address.path:
         return str(address)
     return str(Address(address.host, sock.getsockname()[1]))
+
+
+def main() -> None:
+    """Entry point of `python -m sidecar.supervisor FD`; what follows in the arguments is for `ps`."""
+    with os.fdopen(int(sys.argv[1])) as stream:
+        plan = Plan.from_json(stream.read())
+    logs.configure("supervisor")
+
+    async def supervise() -> int:
+        return await Supervisor(plan).run()
+
+    try:
+        raise SystemExit(asyncio.run(supervise()))
+    except SidecarError as error:
+        print(f"sidecar: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+
+
+if __name__ == "__main__":
+    main()
