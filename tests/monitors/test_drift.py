@@ -1,0 +1,337 @@
+"""What drift says, and above all what it does not say, on streams whose truth is known."""
+
+import numpy as np
+import pytest
+
+from sidecar.batch import Batch
+from sidecar.monitors.drift import MAX_MODELS, Drift
+from sidecar.monitors.drift_judge import Settings
+from sidecar.monitors.drift_pace import OFFLINE, Pace
+from sidecar.monitors.drift_verdict import Level
+from sidecar.policy import ModelPolicy, Policies
+from sidecar.profiles.build import ProfileBuilder
+from sidecar.profiles.learn import LearntReferences
+from sidecar.reference import Reference
+from sidecar.registry import Registry
+from tests.monitors import drift_streams as streams
+from tests.monitors.drift_streams import LOUD, Watch
+
+IN_CONTROL = 10_000  # 156 micro-batches and a bit: well past burn-in
+COLUMNS = 3
+
+
+def in_control(seed: int = 1, **more: object) -> Watch:
+    """A monitor that has seen ten thousand rows like its reference."""
+    watch = Watch(streams.reference(streams.draw("normal", 15_000, COLUMNS, 0)), **more)  # type: ignore[arg-type]
+    watch.monitor.fold(streams.batch(streams.draw("normal", IN_CONTROL, COLUMNS, seed)))
+    assert watch.said == []
+    return watch
+
+
+def more_rows(rows: int, seed: int = 2) -> np.ndarray:
+    return streams.draw("normal", rows, COLUMNS, seed)
+
+
+def changed(watch: Watch, f0: np.ndarray, nulls: np.ndarray | None = None, seed: int = 2) -> None:
+    """Rows in control but for f0."""
+    watch.monitor.fold(streams.batch(more_rows(len(f0), seed), f0=streams.column("f0", f0, nulls)))
+
+
+@pytest.mark.parametrize("kind", ["normal", "t3", "lognormal"])
+def test_thirty_stationary_features_raise_nothing_in_200_000_rows(kind: str):
+    watch = Watch(streams.reference(streams.draw(kind, 15_000, 30, 0)))
+    for seed in range(1, 21):
+        watch.monitor.fold(streams.batch(streams.draw(kind, 10_000, 30, seed)))
+
+    assert [level for level in watch.levels() if level in LOUD] == []
+
+
+@pytest.mark.parametrize("shift", [1.0, -1.0, 2.0])
+def test_a_shift_of_a_deviation_is_raised_within_320_rows(shift: float):
+    watch = in_control()
+    changed(watch, more_rows(2_000)[:, 0] + shift)
+
+    verdict = watch.first(*LOUD)
+    assert verdict.row - IN_CONTROL < 320
+    assert (verdict.kind, verdict.name, verdict.signal) == ("feature", "f0", "location")
+    assert verdict.before == pytest.approx(0, abs=0.1)
+    assert np.sign(verdict.score) == np.sign(shift)
+    assert abs(verdict.since_row - IN_CONTROL) <= 128
+    assert {v.name for v in watch.said} == {"f0"}
+
+
+@pytest.mark.parametrize(
+    ("shift", "within"), [(0.5, 900), (0.25, 2_000)], ids=["half a deviation", "a quarter"]
+)
+def test_a_smaller_shift_is_a_ticket_and_no_page(shift: float, within: int):
+    watch = in_control()
+    changed(watch, more_rows(3_000)[:, 0] + shift)
+
+    assert watch.first(Level.TICKET).row - IN_CONTROL < within
+    assert Level.PAGE not in watch.levels()
+
+
+def test_a_shift_below_the_gate_is_at_most_an_event():
+    watch = in_control()
+    changed(watch, more_rows(20_000)[:, 0] + 0.05)
+
+    assert not set(watch.levels()) & set(LOUD)
+
+
+def test_twenty_percent_of_nulls_page_within_two_full_batches():
+    watch = in_control()
+    nulls = np.random.default_rng(3).random(2_000) < 0.2
+    changed(watch, more_rows(2_000)[:, 0], nulls)
+
+    verdict = watch.first(*LOUD)
+    assert verdict.row < (IN_CONTROL // 64 + 3) * 64  # the batch in which they begin, and two more
+    assert (verdict.level, verdict.signal, verdict.unit) == (Level.PAGE, "null", "share")
+
+
+def test_one_percent_of_nulls_is_a_ticket():
+    watch = in_control()
+    nulls = np.random.default_rng(3).random(4_000) < 0.01
+    changed(watch, more_rows(4_000)[:, 0], nulls)
+
+    assert watch.first(*LOUD).level is Level.TICKET
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, -2.5, 1000.0])
+def test_a_constant_value_pages_within_three_batches(value: float):
+    watch = in_control()
+    changed(watch, np.full(1_000, value))
+
+    assert watch.first(Level.PAGE).row - IN_CONTROL < 3 * 64
+
+
+def test_another_unit_pages_within_three_batches():
+    watch = in_control()
+    changed(watch, more_rows(1_000)[:, 0] * 1000)
+
+    assert watch.first(Level.PAGE).row - IN_CONTROL < 3 * 64
+
+
+def test_a_feature_that_disappears_from_all_requests_is_a_null_surge():
+    watch = in_control()
+    rows = streams.batch(more_rows(1_000))
+    watch.monitor.fold(
+        Batch("m", "1", 1_000, 0.0, 0.0, {n: c for n, c in rows.features.items() if n != "f0"})
+    )
+
+    assert (watch.first(*LOUD).name, watch.first(*LOUD).signal) == ("f0", "null")
+
+
+def test_a_feature_of_the_reference_that_never_came_is_no_drift():
+    watch = Watch(streams.reference(streams.draw("normal", 15_000, 4, 0)))
+    watch.monitor.fold(streams.batch(more_rows(20_000)))  # f3 is not in the traffic
+
+    assert watch.said == []
+
+
+def test_a_category_that_gains_ten_points_is_found_by_its_level():
+    rng = np.random.default_rng(5)
+
+    def regions(rows: int, north: float) -> list[str]:
+        return rng.choice(["n", "s", "e"], rows, p=[north, 0.6 - north / 2, 0.4 - north / 2]).tolist()
+
+    builder = ProfileBuilder()
+    builder.add(15_000, {"region": regions(15_000, 0.3)})
+    watch = Watch(builder.reference())
+    for rows, north in ((10_000, 0.3), (3_000, 0.4)):
+        watch.monitor.fold(
+            Batch("m", "1", rows, 0.0, 0.0, {"region": streams.levels("region", regions(rows, north))})
+        )
+
+    verdict = watch.first(*LOUD)
+    assert IN_CONTROL <= verdict.row < IN_CONTROL + 2_000
+    assert verdict.signal.startswith("level ")
+
+
+def test_a_new_category_is_found_as_other_levels():
+    builder = ProfileBuilder()
+    builder.add(10_000, {"region": ["n", "s"] * 5_000})
+    watch = Watch(builder.reference())
+    rng = np.random.default_rng(5)
+    for rows, share in ((10_000, 0.0), (3_000, 0.03)):
+        values = np.where(rng.random(rows) < share, "new", rng.choice(["n", "s"], rows)).tolist()
+        watch.monitor.fold(Batch("m", "1", rows, 0.0, 0.0, {"region": streams.levels("region", values)}))
+
+    assert watch.first(*LOUD).signal == "other levels"
+
+
+@pytest.mark.parametrize("poison", [float("nan"), float("inf"), float("-inf"), 1e308])
+def test_poison_in_the_stream_never_blinds_it(poison: float):
+    watch = in_control()
+    poisoned = more_rows(640)[:, 0]
+    poisoned[100] = poison
+    changed(watch, poisoned)
+    assert not set(watch.levels()) & set(LOUD)
+
+    changed(watch, more_rows(2_000, 7)[:, 0] + 1.0, seed=7)
+    assert watch.first(*LOUD).signal == "location"
+
+
+def test_one_huge_request_is_one_batch_and_raises_nothing():
+    pace = Pace(rows=64, seconds=1.0)
+    watch = Watch(streams.reference(streams.draw("normal", 15_000, COLUMNS, 0)), settings=Settings(pace=pace))
+    rows, at = more_rows(20_000), 0.0
+    for start in range(0, 20_000, 50):
+        at += 1.0
+        watch.monitor.fold(streams.batch(rows[start : start + 50], at))
+        if start == 15_000:
+            watch.monitor.fold(streams.batch(more_rows(5_000, 9) + 3.0, at))
+
+    assert not set(watch.levels()) & set(LOUD)
+
+
+def test_few_rows_are_judged_after_half_a_minute_by_the_tick():
+    watch = Watch(
+        streams.reference(streams.draw("normal", 15_000, COLUMNS, 0)), settings=Settings(pace=Pace())
+    )
+    watch.monitor.fold(streams.batch(more_rows(20), at=100.0))
+    watch.monitor.tick(129.0)
+    assert watch.monitor.settling()["m"][0] == 0
+    watch.monitor.tick(130.0)
+    assert watch.monitor.settling()["m"][0] == 1
+
+
+def test_rows_of_refused_requests_are_not_judged():
+    watch = in_control()
+    rows = streams.batch(more_rows(2_000) + 5.0)
+    rows.trusted = False
+    watch.monitor.fold(rows)
+
+    assert watch.said == []
+
+
+def test_a_verdict_holds_until_the_signal_is_back_and_then_ends():
+    watch = in_control()
+    changed(watch, more_rows(3_000)[:, 0] + 2.0)
+    assert watch.registry.value("inference_drift_active", name="f0", level="page") == 1
+    assert watch.registry.value("inference_drift_active", name="f0", level="ticket") == 0
+
+    watch.monitor.fold(streams.batch(more_rows(2_000, 4)))
+    assert watch.registry.value("inference_drift_active") == 0
+    ended = [v.ended_row for v in watch.monitor.verdicts() if v.level is Level.PAGE]
+    assert all(row is not None and row - IN_CONTROL - 3_000 < 1_200 for row in ended)
+
+
+def test_a_column_whose_ticket_ended_stays_silent_for_a_while():
+    watch = in_control()
+    for seed in range(10, 16):
+        changed(watch, more_rows(1_500, seed)[:, 0] + 0.4, seed=seed)
+        watch.monitor.fold(streams.batch(more_rows(1_500, seed + 10)))
+
+    assert watch.levels().count(Level.TICKET) == 1
+
+
+def test_two_uncorrelated_features_make_a_page_together():
+    watch = in_control()
+    rows = more_rows(2_000)
+    rows[:, :2] += 0.5
+    watch.monitor.fold(streams.batch(rows))
+
+    pages = [v for v in watch.said if v.level is Level.PAGE]
+    assert {v.name for v in pages} == {"f0", "f1"}
+    assert "corroborated by the feature f" in pages[0].why
+
+
+def test_two_features_that_always_move_together_are_one_witness():
+    def twins(rows: int, seed: int, shift: float = 0.0) -> np.ndarray:
+        both = np.random.default_rng(seed).normal(shift, 1.0, (rows, 1))
+        return np.hstack([both, both * 3 + 1])
+
+    watch = Watch(streams.reference(twins(15_000, 0)))
+    watch.monitor.fold(streams.batch(twins(IN_CONTROL, 1)))
+    watch.monitor.fold(streams.batch(twins(2_000, 2, 0.5)))
+
+    assert {v.name for v in watch.said if v.level is Level.TICKET} == {"f0", "f1"}
+    assert Level.PAGE not in watch.levels()
+
+
+def test_an_output_corroborates_a_feature():
+    builder = ProfileBuilder()
+    rows = streams.draw("normal", 15_000, 2, 0)
+    builder.add(len(rows), {"f0": rows[:, 0]}, {"score": rows[:, 1]})
+    watch = Watch(builder.reference())
+    for count, shift in ((IN_CONTROL, 0.0), (2_000, 0.5)):
+        rows = streams.draw("normal", count, 2, count) + shift
+        features = {"f0": streams.column("f0", rows[:, 0])}
+        outputs = {"score": streams.column("score", rows[:, 1])}
+        watch.monitor.fold(Batch("m", "1", count, 0.0, 0.0, features, outputs))
+
+    assert {v.kind for v in watch.said if v.level is Level.PAGE} == {"feature", "output"}
+
+
+def test_the_operator_can_keep_every_page_a_ticket():
+    watch = in_control(page=False)
+    changed(watch, np.full(1_000, 0.0))
+
+    assert Level.TICKET in watch.levels()
+    assert Level.PAGE not in watch.levels()
+
+
+def test_a_difference_to_training_that_was_there_from_the_start_is_not_reported_for_ever():
+    watch = Watch(streams.reference(streams.draw("normal", 15_000, COLUMNS, 0)))
+    watch.monitor.fold(streams.batch(more_rows(30_000) + 0.3))
+    assert watch.said == []
+
+    watch.monitor.fold(streams.batch(more_rows(2_000, 8) + 0.9))
+    assert set(watch.levels()) & set(LOUD)
+
+
+def test_a_break_during_burn_in_pages_and_does_not_become_the_norm():
+    watch = Watch(streams.reference(streams.draw("normal", 15_000, COLUMNS, 0)))
+    watch.monitor.fold(streams.batch(more_rows(2_000)))
+    changed(watch, np.full(20_000, 0.0))
+
+    assert watch.first(Level.PAGE).row < 2_000 + 6 * 64
+    assert watch.registry.value("inference_drift_active", name="f0", level="page") == 1
+
+
+def test_every_column_of_a_configured_reference_has_its_series_before_any_traffic():
+    registry = Registry()
+    rows = streams.draw("normal", 1_000, 2, 0)
+    given = {"m": streams.reference(rows)}
+    Drift(registry, LearntReferences(given), Policies(models={"m": ModelPolicy()}))
+
+    series = {f.metric.name: [labels for labels, _ in f.series] for f in registry.snapshot().families}
+    assert ("m", "", "feature", "f1") in series["inference_drift_detections_total"]
+    assert ("m", "", "feature", "f0", "page") in series["inference_drift_active"]
+    assert {labels[-1] for labels in series["inference_drift_score"]} == {"psi", "js", "tv"}
+
+
+def test_scores_say_how_far_recent_rows_are():
+    watch = in_control()
+    assert abs(watch.registry.value("inference_drift_score", name="f0", method="psi")) < 0.05
+
+    changed(watch, more_rows(2_000)[:, 0] + 1.0)
+    assert watch.registry.value("inference_drift_score", name="f0", method="psi") > 0.5
+    assert 0 < watch.registry.value("inference_drift_score", name="f0", method="js") < np.log(2)
+    assert watch.registry.value("inference_drift_detections_total", name="f0") >= 1
+
+
+def test_a_new_reference_starts_afresh():
+    references = LearntReferences()
+    monitor = Drift(Registry(), references, Policies(), Settings(pace=OFFLINE))
+    monitor.fold(streams.batch(more_rows(6_400)))
+    assert monitor.settling() == {}
+
+    references.fold(streams.batch(more_rows(6_400)))
+    monitor.fold(streams.batch(more_rows(640)))
+    assert monitor.settling() == {"m": (10, 80)}
+
+
+def test_the_number_of_models_is_bounded_and_unused_ones_leave():
+    registry = Registry()
+    given: Reference = streams.reference(streams.draw("normal", 1_000, 1, 0))
+    monitor = Drift(registry, LearntReferences(default=given), Policies())
+    for i in range(3 * MAX_MODELS):
+        rows = streams.batch(more_rows(10)[:, :1], at=50.0)
+        rows.model = f"m{i}"
+        monitor.fold(rows)
+    assert len(monitor.settling()) == MAX_MODELS
+
+    monitor.tick(50.0 + 25 * 3600)
+    assert monitor.settling() == {}
+    assert registry.value("inference_drift_detections_total") == 0
