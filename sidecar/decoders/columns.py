@@ -18,6 +18,8 @@ MAX_ROWS = 100_000
 MAX_COLUMNS = 1_000
 # Ragged rows are filled up with MISSING; a few bytes must not become a matrix of a hundred million.
 MAX_CELLS = 1_000_000
+# A name is repeated for each of its columns; one of a megabyte would become a gigabyte of names.
+MAX_REPEATED_NAME = 1_000
 _LONGEST_CACHED_NAME = 100
 _WIDEST_CACHED = 128
 
@@ -54,7 +56,7 @@ def of_rows(rows: Sequence[Any], prefix: str = "input", lone: str = "") -> list[
 def of_records(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
     """One column per key, in the order of first appearance; a row without the key is MISSING there."""
     first = rows[0]
-    _check_width(len(first))
+    check_width(len(first))
     size = len(first)
     try:
         if all(len(row) == size for row in rows):
@@ -68,8 +70,8 @@ def _of_ragged_records(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
     keys: dict[str, None] = {}
     for row in rows:
         keys.update(dict.fromkeys(row))
-        _check_width(len(keys))
-    _check_cells(len(rows) * len(keys))
+        check_width(len(keys))
+    check_cells(len(rows) * len(keys))
     return [Column(key, [row.get(key, MISSING) for row in rows]) for key in keys]
 
 
@@ -80,7 +82,7 @@ def of_lists(rows: Sequence[Sequence[Any]], prefix: str, lone: str = "") -> list
     if width > MAX_COLUMNS or all(_is_list(row[0]) for row in rows if row):
         return []
     if len(widths) > 1:
-        _check_cells(len(rows) * width)
+        check_cells(len(rows) * width)
         rows = [[*row, *[MISSING] * (width - len(row))] for row in rows]
     return named([list(values) for values in zip(*rows, strict=True)], width, prefix, lone)
 
@@ -88,7 +90,7 @@ def of_lists(rows: Sequence[Sequence[Any]], prefix: str, lone: str = "") -> list
 def of_table(names: Sequence[Any], rows: Sequence[Any]) -> list[Column]:
     """Columns of lists with names apart (split orientation, csv). Rows of another width: shape."""
     check_rows(len(rows))
-    _check_width(len(names))
+    check_width(len(names))
     width = len(names)
     if any(not _is_list(row) or len(row) != width for row in rows):
         raise Undecodable(Undecoded.SHAPE, "a row is not as wide as the list of columns")
@@ -97,14 +99,14 @@ def of_table(names: Sequence[Any], rows: Sequence[Any]) -> list[Column]:
 
 def of_columns(columns: Mapping[str, Any]) -> tuple[int, list[Column]]:
     """Rows and columns of an object of columns; a column of lists is `name[i]`. All need as many rows."""
-    _check_width(len(columns))
+    check_width(len(columns))
     values = {name: v if _is_list(v) else [v] for name, v in columns.items()}
     sizes = set(map(len, values.values()))
     if len(sizes) != 1:
         raise Undecodable(Undecoded.SHAPE if sizes else Undecoded.NO_ROWS, "the columns differ in length")
     rows = check_rows(sizes.pop())
     found = [column for name, v in values.items() for column in of_rows(v, name, name)]
-    _check_width(len(found))
+    check_width(len(found))
     return rows, unique(found)
 
 
@@ -112,6 +114,8 @@ def named(values: list[list[Any]], width: int, prefix: str, lone: str = "") -> l
     """Columns `prefix[i]` of `width` lists of values, or `lone` if there is but one."""
     if width == 1 and lone:
         return [Column(lone, values[0])]
+    if len(prefix) > MAX_REPEATED_NAME:
+        raise Undecodable(Undecoded.TOO_WIDE, f"a name of {len(prefix)} characters for {width} columns")
     names = _cached_names if len(prefix) <= _LONGEST_CACHED_NAME and width <= _WIDEST_CACHED else _names
     # map, not a comprehension: this is where wide requests spend their time.
     return list(map(Column, names(prefix, width), values))
@@ -136,11 +140,13 @@ def _is_list(value: Any) -> bool:
     return type(value) is list
 
 
-def _check_width(columns: int) -> None:
+def check_width(columns: int) -> None:
+    """Raises Undecodable(too_wide) for more columns than anybody looks at."""
     if columns > MAX_COLUMNS:
         raise Undecodable(Undecoded.TOO_WIDE, f"{columns} columns are more than {MAX_COLUMNS}")
 
 
-def _check_cells(cells: int) -> None:
+def check_cells(cells: int) -> None:
+    """Raises Undecodable(too_wide) for more cells than the payload can have held."""
     if cells > MAX_CELLS:
-        raise Undecodable(Undecoded.TOO_WIDE, f"{cells} cells in ragged rows are more than {MAX_CELLS}")
+        raise Undecodable(Undecoded.TOO_WIDE, f"{cells} cells of filled-up rows are more than {MAX_CELLS}")

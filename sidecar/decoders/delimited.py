@@ -17,13 +17,12 @@ from sidecar.inference import Column, Undecoded
 def read(data: bytes, content_type: str, prefix: str, lone: str = "") -> tuple[int, list[Column]]:
     """Rows and columns; without a header these are `prefix[i]`, or `lone` if there is but one."""
     rows = _rows(data, content_type)
-    header = None if all(_is_number(cell) for cell in rows[0]) else rows.pop(0)
+    header = rows.pop(0) if _numbers(rows[0]) is None else None
     columns.check_rows(len(rows))
     width = len(header or rows[0])
     if any(len(row) != width for row in rows):
         raise Undecodable(Undecoded.NOT_CSV, "the rows differ in length")
-    if width > columns.MAX_COLUMNS:
-        raise Undecodable(Undecoded.TOO_WIDE, f"{width} columns are more than {columns.MAX_COLUMNS}")
+    columns.check_width(width)
     values = [_typed(cells) for cells in zip(*rows, strict=True)]
     if header is None:
         return len(rows), columns.named(values, width, prefix, lone)
@@ -43,22 +42,22 @@ def _rows(data: bytes, content_type: str) -> list[list[str]]:
 
 
 def _typed(cells: Sequence[str]) -> list[Any]:
-    try:
-        return [_number(cell) if cell else None for cell in cells]
-    except ValueError:
-        return [cell or None for cell in cells]
+    """Whole numbers if all are, else floats if all are numbers, else text."""
+    given = [cell for cell in cells if cell]
+    values: Sequence[Any] = _numbers(given) or given
+    if len(given) == len(cells):
+        return list(values)
+    rest = iter(values)
+    return [next(rest) if cell else None for cell in cells]
 
 
-def _number(cell: str) -> int | float:
+def _numbers(cells: Sequence[str]) -> list[Any] | None:
     # Python reads 1_000 as a number; no model server's CSV reader does.
-    if "_" in cell:
-        raise ValueError
-    return int(cell) if len(cell) <= 20 and cell.lstrip("+-").isdecimal() else float(cell)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        _number(cell)
-    except ValueError:
-        return False
-    return True
+    if any("_" in cell for cell in cells):
+        return None
+    for kind in (int, float):
+        try:
+            return list(map(kind, cells))
+        except ValueError:
+            continue
+    return None

@@ -116,6 +116,7 @@ def _examples(document: dict[str, Any]) -> list[Any]:
         raise Undecodable(Undecoded.SHAPE, "examples are not a list, or their context no object")
     if any(type(example) is not dict for example in examples):
         raise Undecodable(Undecoded.SHAPE, "an example is not an object")
+    columns.check_cells(len(examples) * len(context))
     return [{**context, **example} for example in examples] if context else examples
 
 

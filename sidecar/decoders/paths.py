@@ -12,7 +12,7 @@ from urllib.parse import unquote
 _LONGEST_REMEMBERED = 512
 
 _INFERENCE = re.compile(
-    r"predict|infer(?!ence\.)|invoc|invoke|scor(?:e|ing)|classif|detect|embed|generat|explain|rank|forecast|recommend"
+    r"predict|infer(?!ence(?:\.|service))|invoc|invoke|scor(?:e|ing)|classif|detect|embed|generat|explain|rank|forecast|recommend"
     r"|segment|transcri|translat|summari|complet|regress"
 )
 _KINDS = (

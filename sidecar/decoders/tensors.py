@@ -23,11 +23,11 @@ def columns_of(tensors: Any, unnamed: str) -> tuple[int, list[Column]]:
     if len(tensors) == 1:
         rows, found = _read(tensors[0], unnamed)
         return columns.check_rows(rows), found
+    columns.check_width(len(tensors))
     read = [_read(tensor, unnamed) for tensor in tensors]
     rows = columns.check_rows(max([rows for rows, _ in read]))
     found = [column for n, part in read if n == rows for column in part]
-    if len(found) > columns.MAX_COLUMNS:
-        raise Undecodable(Undecoded.TOO_WIDE, f"{len(found)} columns are more than {columns.MAX_COLUMNS}")
+    columns.check_width(len(found))
     return rows, columns.unique(found)
 
 

@@ -66,7 +66,8 @@ def _unchunked(data: bytes) -> tuple[bytes, bytes]:
     parts = []
     while True:
         size, _, data = data.partition(b"\r\n")
-        length = int(size, 16)
+        # Some captures end before the last chunk: the server died, or the client left.
+        length = int(size, 16) if size else 0
         if length == 0:
             return b"".join(parts), data.removeprefix(b"\r\n")
         parts.append(data[:length])

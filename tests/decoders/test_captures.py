@@ -11,10 +11,25 @@ from sidecar.inference import Operation, Undecoded
 from tests.decoders import captures
 from tests.decoders.reading import decode, table
 
-V2_CASES = ["mls_iris_flat", "mls_iris_pd_columns", "mls_pd_mixed_nulls", "mls_gzip_response", "ks_iris_flat_noid"]
-ROW_CASES = ["v1-rest/predict_inputs_key", "v1-rest/cloudevent_binary", "v1-rest/cloudevent_structured",
-             "mlflow/split_index", "mlflow/records", "mlflow/mixed_records_null", "sagemaker/csv",
-             "tfs-rest/predict_rows_named", "tfs-rest/classify", "fastapi/single_object"]  # fmt: skip
+V2_CASES = [
+    "mls_iris_flat",
+    "mls_iris_pd_columns",
+    "mls_pd_mixed_nulls",
+    "mls_gzip_response",
+    "ks_iris_flat_noid",
+]
+ROW_CASES = [
+    "v1-rest/predict_inputs_key",
+    "v1-rest/cloudevent_binary",
+    "v1-rest/cloudevent_structured",
+    "mlflow/split_index",
+    "mlflow/records",
+    "mlflow/mixed_records_null",
+    "sagemaker/csv",
+    "tfs-rest/predict_rows_named",
+    "tfs-rest/classify",
+    "fastapi/single_object",
+]
 
 
 @pytest.mark.parametrize("case", V2_CASES)
@@ -24,7 +39,9 @@ def test_open_inference_captures_are_read_as_the_client_sent_and_the_model_answe
 
     assert inference.undecoded is None
     assert inference.model.name == expected["request"]["model"]
-    assert inference.model.version == (expected["request"]["version"] or expected["response"]["version"] or "")
+    assert inference.model.version == (
+        expected["request"]["version"] or expected["response"]["version"] or ""
+    )
     assert inference.request_id == (expected["request"]["id"] or expected["response"]["id"])
     assert table(inference.features) == _columns(expected["request"]["tensors"])
     assert table(inference.outputs) == _columns(expected["response"]["tensors"])
@@ -40,12 +57,21 @@ def test_row_wise_captures_have_the_rows_and_names_that_were_sent(case):
     width = len(expected["rows"][0])
     names = expected.get("names") or [f"input[{i}]" for i in range(width)]
     assert [column.name for column in inference.features] == names
-    assert [list(row) for row in zip(*(column.values for column in inference.features))] == expected["rows"]
+    by_column = [column.values for column in inference.features]
+    assert [list(row) for row in zip(*by_column, strict=True)] == expected["rows"]
     assert inference.rows == len(expected["rows"])
 
 
-@pytest.mark.parametrize("case", ["v1-rest/predict_inputs_key", "v1-rest/cloudevent_binary",
-                                  "v1-rest/cloudevent_structured", "mlflow/split_index", "mlflow/records"])  # fmt: skip
+@pytest.mark.parametrize(
+    "case",
+    [
+        "v1-rest/predict_inputs_key",
+        "v1-rest/cloudevent_binary",
+        "v1-rest/cloudevent_structured",
+        "mlflow/split_index",
+        "mlflow/records",
+    ],
+)
 def test_scalar_predictions_of_captures_are_one_output(case):
     inference = decode(captures.exchange(case))
     assert table(inference.outputs) == {"prediction": captures.EXPECTED[case]["predictions"]}
@@ -123,7 +149,9 @@ def test_a_refused_request_is_never_counted_as_undecoded(case):
     assert inference.outputs == []
 
 
-@pytest.mark.parametrize("case", ["v1-rest/predict_records", "mlflow/records_ragged", "mlflow/err_missing_col"])
+@pytest.mark.parametrize(
+    "case", ["v1-rest/predict_records", "mlflow/records_ragged", "mlflow/err_missing_col"]
+)
 def test_the_features_of_a_failed_inference_are_read(case):
     inference = decode(captures.exchange(case))
     assert inference.features and all(len(c.values) == inference.rows for c in inference.features)
@@ -139,7 +167,9 @@ def test_binary_tensors_are_counted_as_a_content_type_we_do_not_read():
     for case in ("v2-rest-binary/ks_iris_bin_in_json_out", "sagemaker/triton_binary"):
         assert decode(captures.exchange(case)).undecoded is Undecoded.CONTENT_TYPE
     # The answer was JSON: its predictions are not lost with the request.
-    assert table(decode(captures.exchange("v2-rest-binary/ks_iris_bin_in_json_out")).outputs) == {"output-0": [0, 1]}
+    assert table(decode(captures.exchange("v2-rest-binary/ks_iris_bin_in_json_out")).outputs) == {
+        "output-0": [0, 1]
+    }
 
 
 def test_generative_captures_have_an_operation_a_model_and_are_not_undecoded():

@@ -88,4 +88,8 @@ def test_columns_of_an_object_need_equally_many_rows():
 @pytest.mark.parametrize("name", ["__proto__", "__class__", "{}", "", " a", "a\u202eb", "x" * 10_000])
 def test_any_text_may_be_a_name(name):
     assert table(columns.of_rows([{name: 1}])) == {name: [1]}
-    assert columns.named([[1], [2]], 2, name)[1].name == f"{name}[1]"
+
+
+def test_a_name_is_not_repeated_for_its_columns_without_bound():
+    assert columns.named([[1], [2]], 2, "x" * 500)[1].name == "x" * 500 + "[1]"
+    assert reason(columns.named, [[1], [2]], 2, "x" * 10_000) is Undecoded.TOO_WIDE

@@ -25,7 +25,10 @@ def test_a_first_row_of_numbers_is_data_any_other_is_a_header():
 
 
 def test_quotes_commas_and_line_ends_inside_a_cell_are_text():
-    assert read(b'a,b\r\n"x, y","1\r\n2"\r\n"say ""hi""",z') == (2, {"a": ["x, y", 'say "hi"'], "b": ["1\r\n2", "z"]})
+    assert read(b'a,b\r\n"x, y","1\r\n2"\r\n"say ""hi""",z') == (
+        2,
+        {"a": ["x, y", 'say "hi"'], "b": ["1\r\n2", "z"]},
+    )
 
 
 def test_an_empty_cell_is_null_and_one_word_makes_the_column_text():
@@ -40,12 +43,17 @@ def test_nan_is_a_number_and_python_digits_are_not():
 
 
 def test_charset_and_byte_order_mark_are_honoured():
-    assert read("stadt\nZürich\n".encode("latin-1"), "text/csv; charset=iso-8859-1") == (1, {"stadt": ["Zürich"]})
+    assert read("stadt\nZürich\n".encode("latin-1"), "text/csv; charset=iso-8859-1") == (
+        1,
+        {"stadt": ["Zürich"]},
+    )
     assert read(b"\xef\xbb\xbfa\nx\n") == (1, {"a": ["x"]})
 
 
 def test_one_unnamed_column_may_have_a_name_of_its_own():
-    assert table(delimited.read(b"0.5\n0.7\n", "", "prediction", "prediction")[1]) == {"prediction": [0.5, 0.7]}
+    assert table(delimited.read(b"0.5\n0.7\n", "", "prediction", "prediction")[1]) == {
+        "prediction": [0.5, 0.7]
+    }
 
 
 @pytest.mark.parametrize(

@@ -34,11 +34,15 @@ def test_of_duplicate_keys_the_last_wins_in_both_readings():
 def test_a_byte_order_mark_and_utf_16_are_read():
     assert json_text.read(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
     assert json_text.read('{"a": "ü"}'.encode("utf-16")) == {"a": "ü"}
-    assert json_text.read('{"a": "ü"}'.encode("utf-16-le"), "application/json; charset=utf-16le") == {"a": "ü"}
+    assert json_text.read('{"a": "ü"}'.encode("utf-16-le"), "application/json; charset=utf-16le") == {
+        "a": "ü"
+    }
 
 
 def test_a_charset_is_used_only_if_it_is_one_we_know():
-    assert json_text.read('{"a": "ü"}'.encode("latin-1"), 'application/json; charset="ISO-8859-1"') == {"a": "ü"}
+    assert json_text.read('{"a": "ü"}'.encode("latin-1"), 'application/json; charset="ISO-8859-1"') == {
+        "a": "ü"
+    }
     assert json_text.charset_of("application/json; charset=punycode") == "utf-8"
 
 
@@ -55,7 +59,9 @@ def test_deep_nesting_is_its_own_reason(depth):
         assert raised.value.reason is Undecoded.TOO_DEEP
 
 
-@pytest.mark.parametrize("data", [b"", b"{bad", b"[1,]", b"1 2", b"\xff\xfe\xfd", b'"\x00"', b"nan", b"{'a': 1}"])
+@pytest.mark.parametrize(
+    "data", [b"", b"{bad", b"[1,]", b"1 2", b"\xff\xfe\xfd", b'"\x00"', b"nan", b"{'a': 1}"]
+)
 def test_what_is_not_json_is_not_json(data):
     with pytest.raises(Undecodable) as raised:
         json_text.read(data)

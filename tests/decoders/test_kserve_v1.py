@@ -35,7 +35,10 @@ def test_listing_and_metadata_are_not_inference(target):
 @pytest.mark.parametrize("key", ["instances", "inputs"])
 def test_rows_may_be_lists_objects_or_scalars(key):
     assert table(refused(V1, {key: [[1, 2], [3, 4]]}).features) == {"input[0]": [1, 3], "input[1]": [2, 4]}
-    assert table(refused(V1, {key: [{"a": 1}, {"a": None, "b": 2}]}).features) == {"a": [1, None], "b": [MISSING, 2]}
+    assert table(refused(V1, {key: [{"a": 1}, {"a": None, "b": 2}]}).features) == {
+        "a": [1, None],
+        "b": [MISSING, 2],
+    }
     assert table(refused(V1, {key: [5, "x", None]}).features) == {"input[0]": [5, "x", None]}
 
 
@@ -46,7 +49,9 @@ def test_inputs_that_are_an_object_are_columns():
 
 
 def test_a_b64_value_is_kept_as_it_is_and_not_taken_for_a_wrapping():
-    assert table(refused(V1, {"instances": [{"image": {"b64": "AAEC"}}]}).features) == {"image": [{"b64": "AAEC"}]}
+    assert table(refused(V1, {"instances": [{"image": {"b64": "AAEC"}}]}).features) == {
+        "image": [{"b64": "AAEC"}]
+    }
     assert table(refused(V1, {"instances": [{"b64": "AAEC"}]}).features) == {"b64": ["AAEC"]}
 
 

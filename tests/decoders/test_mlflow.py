@@ -25,7 +25,10 @@ def test_invocations_are_claimed_wherever_they_are(target, model):
 @pytest.mark.parametrize(
     ("body", "features"),
     [
-        ({"dataframe_split": {"columns": ["a", "b"], "index": [9], "data": [[1, "x"]]}}, {"a": [1], "b": ["x"]}),
+        (
+            {"dataframe_split": {"columns": ["a", "b"], "index": [9], "data": [[1, "x"]]}},
+            {"a": [1], "b": ["x"]},
+        ),
         ({"dataframe_split": {"data": [[1, 2]]}}, {"input[0]": [1], "input[1]": [2]}),
         ({"dataframe_records": [{"a": 1}, {"b": None}]}, {"a": [1, MISSING], "b": [MISSING, None]}),
         ({"instances": [{"a": 1}], "params": {"t": 1}}, {"a": [1]}),
@@ -63,8 +66,12 @@ def test_generative_bodies_under_invocations_are_generative(body, protocol, oper
 
 
 def test_csv_with_a_header_has_names_and_its_predictions_are_json():
-    inference = read(INVOCATIONS, b'age,city\r\n31,"Bern, BE"\r\n,"a ""b"""\r\n', {"predictions": [1, 0]},
-                     request_headers=CSV)  # fmt: skip
+    inference = read(
+        INVOCATIONS,
+        b'age,city\r\n31,"Bern, BE"\r\n,"a ""b"""\r\n',
+        {"predictions": [1, 0]},
+        request_headers=CSV,
+    )
     assert table(inference.features) == {"age": [31, None], "city": ["Bern, BE", 'a "b"']}
     assert table(inference.outputs) == {"prediction": [1, 0]}
 
@@ -76,8 +83,9 @@ def test_json_lines_are_instances():
 
 
 def test_a_model_named_by_the_answers_header_is_taken():
-    inference = read(INVOCATIONS, {"inputs": [1]}, {"predictions": [1]},
-                     response_headers={"served-model-name": "churn-3"})  # fmt: skip
+    inference = read(
+        INVOCATIONS, {"inputs": [1]}, {"predictions": [1]}, response_headers={"served-model-name": "churn-3"}
+    )
     assert inference.model.name == "churn-3"
 
 

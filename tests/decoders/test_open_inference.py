@@ -38,9 +38,15 @@ def test_the_path_says_model_version_and_operation(target, name, version, operat
 
 @pytest.mark.parametrize(
     ("method", "target"),
-    [("GET", V2), ("OPTIONS", V2), ("GET", "/v2/models/m"), ("POST", "/v2/repository/models/m/load"),
-     ("POST", "/v2/repository/index"), ("GET", "/v2/health/ready")],
-)  # fmt: skip
+    [
+        ("GET", V2),
+        ("OPTIONS", V2),
+        ("GET", "/v2/models/m"),
+        ("POST", "/v2/repository/models/m/load"),
+        ("POST", "/v2/repository/index"),
+        ("GET", "/v2/health/ready"),
+    ],
+)
 def test_what_else_the_protocol_offers_is_not_inference(method, target):
     assert decoders.claim(method, target, JSON) is None
 
@@ -80,9 +86,16 @@ def test_an_error_object_in_a_200_is_an_error_and_not_undecoded():
 
 @pytest.mark.parametrize(
     ("broken", "reason"),
-    [(b"", Undecoded.EMPTY_BODY), (b" \n", Undecoded.EMPTY_BODY), (b"{", Undecoded.NOT_JSON), ([], Undecoded.SHAPE),
-     ({}, Undecoded.SHAPE), ({"inputs": []}, Undecoded.SHAPE), ({"inputs": {"a": [1]}}, Undecoded.SHAPE)],
-)  # fmt: skip
+    [
+        (b"", Undecoded.EMPTY_BODY),
+        (b" \n", Undecoded.EMPTY_BODY),
+        (b"{", Undecoded.NOT_JSON),
+        ([], Undecoded.SHAPE),
+        ({}, Undecoded.SHAPE),
+        ({"inputs": []}, Undecoded.SHAPE),
+        ({"inputs": {"a": [1]}}, Undecoded.SHAPE),
+    ],
+)
 def test_a_broken_request_that_succeeds_is_undecoded_and_its_answer_is_still_read(broken, reason):
     inference = read(V2, broken, answer(tensor("p", [1], [0.5])))
     assert inference.undecoded is reason
@@ -113,5 +126,7 @@ def test_raw_tensors_behind_the_json_are_a_content_type_we_do_not_read():
 
 
 def test_a_generate_body_is_not_read_as_features():
-    inference = read("/v2/models/m/generate", {"text_input": "secret"}, {"model_name": "m", "text_output": "x"})
+    inference = read(
+        "/v2/models/m/generate", {"text_input": "secret"}, {"model_name": "m", "text_output": "x"}
+    )
     assert inference.features == [] and inference.outputs == [] and inference.undecoded is None

@@ -73,14 +73,13 @@ def test_a_claim_of_many_rows_is_believed_to_be_too_many_and_allocates_nothing(s
     assert reason(tensor("x", shape, [1])) is Undecoded.TOO_MANY_ROWS
 
 
-@pytest.mark.parametrize("data", [[[1, 2], 3], [[1, 2], [3]], [1, [2, 3], 4, 5], {"0": 1}, "abcd", 5])
-def test_data_nested_unevenly_is_a_matter_of_shape_or_kept_as_it_is(data):
-    try:
-        rows, found = tensors.columns_of([tensor("x", [2, 2], data)], "input")
-    except Undecodable as error:
-        assert error.reason is Undecoded.SHAPE
-    else:
-        assert all(len(column.values) == rows for column in found)
+@pytest.mark.parametrize("data", [[[1, 2], 3], [[1, 2], [3]], [[[1], [2]], 3], {"0": 1}, "abcd", 5])
+def test_data_nested_unevenly_is_a_matter_of_shape(data):
+    assert reason(tensor("x", [2, 2], data)) is Undecoded.SHAPE
+
+
+def test_a_list_among_flat_values_is_kept_as_a_value():
+    assert read(tensor("x", [2, 2], [1, [2, 3], 4, 5])) == (2, {"x[0]": [1, 4], "x[1]": [[2, 3], 5]})
 
 
 @pytest.mark.parametrize("shape", [[0], [0, 4]])

@@ -1,0 +1,88 @@
+import pytest
+
+from sidecar import decoders
+from sidecar.exchange import StreamEvent
+from sidecar.inference import Operation
+from tests.decoders.reading import decode, posted, read
+
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("target", "protocol", "operation"),
+    [
+        ("/v1/chat/completions", "openai", Operation.CHAT),
+        ("/openai/v1/chat/completions", "openai", Operation.CHAT),
+        ("/v1/completions", "openai", Operation.GENERATE),
+        ("/v1/embeddings", "openai", Operation.EMBED),
+        ("/v1/responses", "openai", Operation.GENERATE),
+        ("/v1/audio/transcriptions", "openai", Operation.OTHER),
+        ("/v1/messages", "anthropic", Operation.CHAT),
+        ("/api/chat", "ollama", Operation.CHAT),
+        ("/api/generate", "ollama", Operation.GENERATE),
+        ("/api/embeddings", "ollama", Operation.EMBED),
+        ("/generate", "tgi", Operation.GENERATE),
+        ("/generate_stream", "tgi", Operation.GENERATE),
+        ("/embed", "tgi", Operation.EMBED),
+        ("/rerank", "rerank", Operation.RERANK),
+        ("/v2/rerank", "rerank", Operation.RERANK),
+    ],
+)
+def test_the_path_says_protocol_and_operation(target, protocol, operation):
+    claim = decoders.claim("POST", target, JSON)
+    assert (claim.protocol, claim.operation) == (protocol, operation)
+    assert decoders.claim("GET", target, JSON) is None
+
+
+@pytest.mark.parametrize("target", ["/v1/messages/count_tokens", "/tokenize", "/api/pull", "/api/show"])
+def test_their_housekeeping_is_not_inference(target):
+    assert decoders.claim("POST", target, JSON) is None
+
+
+def test_only_the_model_is_read_of_a_request():
+    inference = read(
+        "/v1/chat/completions", {"model": "tiny", "messages": [{"content": "secret"}]}, {"choices": []}
+    )
+    assert inference.model.name == "tiny"
+    assert inference.features == [] and inference.outputs == [] and inference.undecoded is None
+    assert "secret" not in str(inference)
+
+
+def test_a_deployment_in_the_path_is_the_model():
+    inference = read(
+        "/openai/deployments/my-gpt/chat/completions?api-version=1", {"model": "other"}, {"choices": []}
+    )
+    assert inference.model.name == "my-gpt"
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", [], {"model": None}])
+def test_a_body_that_cannot_be_read_is_not_undecoded(body):
+    inference = read("/v1/chat/completions", body, b"not json")
+    assert inference.undecoded is None and inference.model.name == ""
+
+
+def test_an_error_object_in_a_200_is_an_error_of_its_kind():
+    assert (
+        read("/v1/chat/completions", {}, {"error": {"type": "overloaded_error"}}).error == "overloaded_error"
+    )
+    assert read("/v1/chat/completions", {}, {"error": None, "choices": []}).error == ""
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        (StreamEvent(1, b'{"error": {"type": "server_error"}}'), "server_error"),
+        (StreamEvent(1, b'{"error": "out of memory", "error_type": "generation"}'), "error"),
+        (
+            StreamEvent(1, b'{"type":"error","error":{"type":"overloaded_error"}}', "error"),
+            "overloaded_error",
+        ),
+        (StreamEvent(1, b"oops", "error"), "error"),
+        (StreamEvent(1, b'{"choices":[{"delta":{"content":"\\"error\\": {}"}}]}'), ""),
+        (StreamEvent(1, b"[DONE]"), ""),
+    ],
+)
+def test_an_error_among_the_events_of_a_stream_is_an_error(event, error):
+    fine = StreamEvent(1, b'{"choices":[{"delta":{}}]}')
+    seen = posted("/v1/chat/completions", {"model": "m"}, streamed=True, events=[fine, event])
+    assert decode(seen).error == error
