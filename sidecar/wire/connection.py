@@ -43,6 +43,7 @@ class OpenExchange:
     target: str
     request_headers: Mapping[str, str]
     since: float
+    route: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ class _Connection:
         if http.ledger.used:
             self.protocol = "http1"
         self.http = None
-        self.resync = Resync(self.id, self.route, self.accounts, time)
+        self.resync = Resync(self.id, self.route, self.accounts, time, lockstep=not http.ledger.pipelined)
         self.resync.gap(direction, time)
         return self._abandon(http, Outcome.UNOBSERVED)
 
@@ -256,7 +257,9 @@ class Wire:
             if connection.http is not None:
                 for pending in connection.http.ledger.pending:
                     if not pending.answered:
-                        yield OpenExchange(pending.method, pending.target, pending.headers, pending.first)
+                        yield OpenExchange(
+                            pending.method, pending.target, pending.headers, pending.first, connection.route
+                        )
 
     def connections(self) -> Counter[tuple[str, str]]:
         """How many connections there are now, by (state "observed" or "blind", protocol)."""

@@ -26,14 +26,20 @@ ROUNDS = 2
 class Resync:
     """One connection that is lost. `feed` says when it is found again."""
 
-    __slots__ = ("_accounts", "_connection", "_last_time", "_last_word", "_rounds", "_route", "_trial")
+    __slots__ = (
+        "_accounts", "_connection", "_last_time", "_last_word", "_lockstep", "_rounds", "_route", "_trial",
+    )  # fmt: skip
 
-    def __init__(self, connection: int, route: str, accounts: Accounts, time: float) -> None:
+    def __init__(
+        self, connection: int, route: str, accounts: Accounts, time: float, lockstep: bool = True
+    ) -> None:
         self._connection = connection
         self._route = route
         self._accounts = accounts
         self._trial: Http1 | None = None
         self._rounds = 0
+        # A client that pipelines may be one request ahead for ever, in perfect turns: only quiet will do.
+        self._lockstep = lockstep
         self._last_time = time
         self._last_word = FROM_CLIENT
         """Who spoke last. The client, as long as we have not heard an answer."""
@@ -67,6 +73,8 @@ class Resync:
             return None
         # A new turn of the client. Out of turn if an answer is due: then it counts as a first one.
         due = trial is not None and trial.awaits_answer
+        if due:
+            self._lockstep = False
         if due or not begins_request(data):
             self._restart()
         if not begins_request(data):
@@ -89,7 +97,7 @@ class Resync:
         if trial.ledger.done:
             trial.ledger.done.clear()
             self._rounds += 1
-        return self._found() if self._rounds >= ROUNDS else None
+        return self._found() if self._lockstep and self._rounds >= ROUNDS else None
 
     def _try(self, direction: int, data: bytes, time: float) -> None:
         trial = self._trial
@@ -99,6 +107,8 @@ class Resync:
         except Unreadable:
             self._restart()
             return
+        if trial.ledger.pipelined:
+            self._lockstep = False
         if trial.ledger.pipelined or not trial.ledger.readable:
             self._restart()
 

@@ -97,7 +97,9 @@ def split(chunk: Chunk, size: int) -> list[Chunk]:
     ]
 
 
-def request(target: str = "/v2/models/m/infer", body: bytes = b"{}", method: str = "POST", *fields: str) -> bytes:
+def request(
+    target: str = "/v2/models/m/infer", body: bytes = b"{}", method: str = "POST", *fields: str
+) -> bytes:
     lines = [f"{method} {target} HTTP/1.1", "Host: model", "Content-Type: application/json", *fields]
     if body or method == "POST":
         lines.append(f"Content-Length: {len(body)}")

@@ -98,7 +98,9 @@ def test_chunks_are_joined_and_their_extensions_and_trailers_dropped():
 
 
 def test_an_answer_without_a_length_ends_with_the_connection():
-    script = play().client(b"GET / HTTP/1.0\r\n\r\n").server(b"HTTP/1.0 200 OK\r\n\r\npart one, ", b"part two")
+    script = (
+        play().client(b"GET / HTTP/1.0\r\n\r\n").server(b"HTTP/1.0 200 OK\r\n\r\npart one, ", b"part two")
+    )
     assert script.exchanges() == []
     [exchange] = script.end(FROM_SERVER).close().exchanges()
 
@@ -131,7 +133,9 @@ def test_an_answered_request_that_never_ends_is_reported_after_a_while():
     assert following.target == "/next"
 
 
-@pytest.mark.parametrize("leave", [lambda p: p.end(FROM_CLIENT), lambda p: p.reset(FROM_CLIENT), lambda p: p.close()])
+@pytest.mark.parametrize(
+    "leave", [lambda p: p.end(FROM_CLIENT), lambda p: p.reset(FROM_CLIENT), lambda p: p.close()]
+)
 def test_an_early_answer_counts_by_its_status_when_the_client_gives_up_the_upload(leave):
     script = play().client(request(body=b"x" * 100)[:-50]).server(answer(b"early", 413))
     [exchange] = leave(script).exchanges()
@@ -199,7 +203,11 @@ def test_a_client_that_leaves_inside_its_upload_has_closed():
 
 def test_requests_that_a_closing_server_never_answered_are_resets():
     script = play().client(get("/a") + get("/b") + get("/c")).server(answer()).end(FROM_SERVER).close()
-    assert [e.outcome for e in script.exchanges()] == [Outcome.OK, Outcome.UPSTREAM_RESET, Outcome.UPSTREAM_RESET]
+    assert [e.outcome for e in script.exchanges()] == [
+        Outcome.OK,
+        Outcome.UPSTREAM_RESET,
+        Outcome.UPSTREAM_RESET,
+    ]
 
 
 def test_a_request_sent_into_a_closed_connection_is_a_reset_of_the_upstream():
@@ -226,9 +234,17 @@ def test_empty_lines_before_a_request_are_ignored():
 def test_after_a_change_of_protocol_nothing_is_read(switch):
     wire = Wire()
     if switch == "upgrade":
-        script = play().client(get("/ws")).server(b"HTTP/1.1 101 Switching Protocols\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
+        script = (
+            play()
+            .client(get("/ws"))
+            .server(b"HTTP/1.1 101 Switching Protocols\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
+        )
     else:
-        script = play().client(b"CONNECT a:1 HTTP/1.1\r\n\r\n" + get("/evil")).server(b"HTTP/1.1 200 OK\r\n\r\nraw")
+        script = (
+            play()
+            .client(b"CONNECT a:1 HTTP/1.1\r\n\r\n" + get("/evil"))
+            .server(b"HTTP/1.1 200 OK\r\n\r\nraw")
+        )
     exchanges = script.client(get("/evil")).server(answer()).exchanges(wire)
 
     assert [e.status for e in exchanges] == [101 if switch == "upgrade" else 200]
@@ -263,7 +279,9 @@ def test_splitting_at_every_byte_changes_nothing_but_times():
     head = b"POST /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
     whole.client(b"\r\n" + head + chunked(b"abc", b"de", trailer=b"X: y\r\n"))
     whole.server(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    whole.server(chunked(b"12345", b"6")).client(b"GET /d HTTP/1.0\r\n\r\n").server(b"HTTP/1.0 200 OK\r\n\r\nrest")
+    whole.server(chunked(b"12345", b"6")).client(b"GET /d HTTP/1.0\r\n\r\n").server(
+        b"HTTP/1.0 200 OK\r\n\r\nrest"
+    )
     whole.end(FROM_SERVER).close()
     expected = whole.exchanges()
     assert [e.target for e in expected] == ["/a", "/b", "/c", "/d"]
