@@ -10,7 +10,6 @@ What is decided here, and why:
 """
 
 import math
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +25,9 @@ from sidecar.reference import ColumnProfile, ColumnType, Expectation
 States = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.float64]
 
-_NUMERIC = frozenset({int, float})
+_NUMERIC_OR_NULL = frozenset({int, float, type(None)})
+_ALWAYS_AVAILABLE = frozenset({str, int, bool})
+_LEVELLED = frozenset({ColumnType.CATEGORY, ColumnType.BOOLEAN})
 _NUMBERS = int | float | np.integer | np.floating
 # A share this close to one leaves nothing for `__other__`: the reference knows every level.
 _COMPLETE_SHARE = 1 - 1e-6
@@ -79,39 +80,63 @@ def clean_column(name: str, values: Sequence[Any], rules: Rules) -> CleanColumn:
     if rules.type is ColumnType.NUMBER:
         states, numbers = _numbers(values, rules.low, rules.high)
         return CleanColumn(name, rules.type, states, numbers=numbers)
-    if rules.type in (ColumnType.CATEGORY, ColumnType.BOOLEAN):
+    if rules.type in _LEVELLED:
         states, levels = _levels(values, rules)
         return CleanColumn(name, rules.type, states, levels=levels)
-    judge = _timestamp if rules.type is ColumnType.TIMESTAMP else _anything
-    return CleanColumn(name, rules.type, _states([_unusable(v) or judge(v) for v in values]))
+    if rules.type is ColumnType.TIMESTAMP:
+        return CleanColumn(name, rules.type, _states([_unusable(v) or _timestamp(v) for v in values]))
+    return CleanColumn(name, rules.type, availability(values))
+
+
+def absent_column(name: str, rows: int, rules: Rules) -> CleanColumn:
+    """The column of a feature that none of the rows has."""
+    states = np.full(rows, State.MISSING, np.uint8)
+    numbers = np.full(rows, np.nan) if rules.type is ColumnType.NUMBER else None
+    return CleanColumn(name, rules.type, states, numbers, [None] * rows if rules.type in _LEVELLED else None)
+
+
+def availability(values: Sequence[Any]) -> States:
+    """Whether each value is there at all: never out of range, unseen or of the wrong type."""
+    kinds = set(map(type, values))
+    if kinds <= _ALWAYS_AVAILABLE:
+        return np.zeros(len(values), np.uint8)
+    if kinds <= _NUMERIC_OR_NULL and (numbers := _floats(values)) is not None:
+        return _states_of_floats(numbers, values)
+    return _states([_unusable(v) or State.VALID for v in values])
 
 
 def _numbers(values: Sequence[Any], low: float, high: float) -> tuple[States, Numbers]:
-    numbers = _plain_numbers(values)
-    if numbers is None:
+    plain = set(map(type, values)) <= _NUMERIC_OR_NULL
+    numbers = _floats(values) if plain else None
+    if numbers is not None:
+        states = _states_of_floats(numbers, values)
+    else:
         judged = [_number(v) for v in values]
         states = _states([state for state, _ in judged])
         numbers = np.array([number for _, number in judged], dtype=np.float64)
-    else:
-        states = np.zeros(len(numbers), np.uint8)
-    if not np.isfinite(numbers).all():
-        states[np.isnan(numbers) & (states == State.VALID)] = State.NAN
-        states[np.isinf(numbers)] = State.INF
-        numbers[np.isinf(numbers)] = np.nan
+    if states.any():
+        numbers[states != State.VALID] = np.nan
     if low > -math.inf or high < math.inf:
         # NaN compares false with everything, so unusable values keep their state.
         states[(numbers < low) | (numbers > high)] = State.OUT_OF_RANGE
     return states, numbers
 
 
-def _plain_numbers(values: Sequence[Any]) -> Numbers | None:
-    """The values as they are when all are plain numbers, which is the rule; else None."""
-    if not set(map(type, values)) <= _NUMERIC:
-        return None
+def _floats(values: Sequence[Any]) -> Numbers | None:
+    """Plain numbers and nulls (as NaN) in one go; None if an integer is larger than any float."""
     try:
-        return np.frombuffer(array("d", values)) if values else np.empty(0)
-    except OverflowError:  # an integer larger than any float
+        return np.array(values, dtype=np.float64)
+    except OverflowError:
         return None
+
+
+def _states_of_floats(numbers: Numbers, values: Sequence[Any]) -> States:
+    states = np.zeros(len(numbers), np.uint8)
+    if not np.isfinite(numbers).all():
+        states[np.isinf(numbers)] = State.INF
+        for i in np.flatnonzero(np.isnan(numbers)).tolist():
+            states[i] = State.NULL if values[i] is None else State.NAN
+    return states
 
 
 def _number(value: Any) -> tuple[int, float]:
@@ -121,9 +146,10 @@ def _number(value: Any) -> tuple[int, float]:
     if isinstance(value, bool | np.bool_) or not isinstance(value, _NUMBERS):
         return State.WRONG_TYPE, math.nan
     try:
-        return State.VALID, float(value)
+        number = float(value)
     except OverflowError:
         return State.INF, math.nan
+    return (State.VALID, number) if math.isfinite(number) else (State.INF, math.nan)
 
 
 def _levels(values: Sequence[Any], rules: Rules) -> tuple[States, list[str | None]]:
@@ -179,10 +205,6 @@ def _timestamp(value: Any) -> int:
         datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return State.WRONG_TYPE
-    return State.VALID
-
-
-def _anything(value: Any) -> int:
     return State.VALID
 
 

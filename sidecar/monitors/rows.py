@@ -166,6 +166,7 @@ class Rows:
             misshapen=misshapen,
             other_features=other_features,
             other_outputs=other_outputs,
+            trusted=trusted,
         )
 
 

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sidecar.batch import CleanColumn, no_states
-from sidecar.inference import MISSING
 from sidecar.metric import OTHER
-from sidecar.monitors.clean import Rules, clean_column, rules_for
+from sidecar.monitors.clean import Rules, absent_column, availability, clean_column, rules_for
 from sidecar.monitors.column_type import ColumnTypeVote
 from sidecar.monitors.completeness import AlwaysPresent, complete_rows, required
 from sidecar.names import Names, clean
@@ -27,7 +26,6 @@ FEATURES_LIMIT = 200
 OUTPUTS_LIMIT = 50
 
 _NOTHING_EXPECTED = Expectation()
-_ONLY_AVAILABILITY = Rules(ColumnType.TEXT)
 
 
 class Columns:
@@ -64,15 +62,14 @@ class Columns:
         for name, column in zip(names, values, strict=True):
             label = self.label(name, now, trusted=trusted)
             if label == OTHER or label in columns:
-                states = clean_column(label, column, _ONLY_AVAILABILITY).states
-                others += np.bincount(states, minlength=len(others))
+                others += np.bincount(availability(column), minlength=len(others))
             else:
                 columns[label] = clean_column(label, column, self._rules_for(name, label, column))
         return columns, others
 
     def absent(self, label: str, rows: int) -> CleanColumn:
         """The column of an expected feature that no row has."""
-        return clean_column(label, [MISSING] * rows, self._rules_for(label, label, []))
+        return absent_column(label, rows, self._rules_for(label, label, []))
 
     def expire(self, now: float) -> list[str]:
         """Forget names unused for a day and return them."""

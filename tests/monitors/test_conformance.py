@@ -14,6 +14,7 @@ from sidecar.exchange import CapturedBody, Exchange, Outcome, Timings
 from sidecar.inference import MISSING, Column, Inference, ModelRef, Operation, Undecoded
 from sidecar.metric import OTHER
 from sidecar.monitors.distribution import Distribution
+from sidecar.monitors.drift import Drift
 from sidecar.monitors.features import Features
 from sidecar.monitors.in_flight import InFlight
 from sidecar.monitors.objectives import Objectives
@@ -56,7 +57,7 @@ class Everything:
         objectives = Objectives(registry, POLICIES)
         self.rows = Rows(
             [Features(registry), Predictions(registry, references),
-             Distribution(registry, POLICIES, references), objectives],
+             Distribution(registry, POLICIES, references), Drift(registry, references, POLICIES), objectives],
             POLICIES, references,
         )  # fmt: skip
         in_flight = InFlight(registry, list)

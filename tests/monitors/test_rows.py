@@ -198,8 +198,8 @@ def test_a_refused_request_is_measured_but_adds_no_feature_and_has_no_prediction
     batch = collecting.observe(refused, status=400, outcome=Outcome.CLIENT_ERROR).batch()
     assert set(batch.features) == {"a"}
     assert batch.other_features.tolist() == [1, 0, 0, 0, 0, 0, 0, 0]
-    assert not batch.outputs
-    assert (batch.rows, batch.complete) == (1, 0)
+    assert not batch.outputs and not batch.other_outputs.any()
+    assert (batch.rows, batch.complete, batch.trusted) == (1, 0, False)
 
 
 def test_refused_requests_teach_nothing_about_what_is_required():
