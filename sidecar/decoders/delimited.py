@@ -55,7 +55,9 @@ def _numbers(cells: Sequence[str]) -> list[Any] | None:
     # Python reads 1_000 as a number; no model server's CSV reader does.
     if any("_" in cell for cell in cells):
         return None
-    for kind in (int, float):
+    # A failed conversion costs as much as thirty good ones: integers are tried only where they begin.
+    whole = bool(cells) and cells[0].lstrip("+-").isdecimal()
+    for kind in (int, float) if whole else (float,):
         try:
             return list(map(kind, cells))
         except ValueError:
