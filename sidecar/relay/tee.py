@@ -65,6 +65,8 @@ class Tee:
         self._counters = counters
         self._budget = budget_bytes
         self._socket: socket.socket | None = None
+        # Until the observer is reached for the first time it is starting, not down: keep its chunks.
+        self._waiting = True
         # (header, data) of chunks and (frame, b"") of everything else, and their cost in memory.
         self._queue: deque[tuple[bytes, bytes]] = deque()
         self._queued = 0
@@ -82,7 +84,7 @@ class Tee:
         size = len(data)
         offset = flow.offset
         flow.offset = offset + size
-        if self._socket is None:
+        if self._socket is None and not self._waiting:
             self._drop(flow, size, now, DOWN)
         elif offset + size <= flow.skip_until:
             self._drop(flow, size, now, SKIPPED)
@@ -98,7 +100,7 @@ class Tee:
 
     def event(self, chunk: Chunk, flow: Flow | None = None) -> None:
         """Say that something happened to a connection; a pending gap of `flow` goes first."""
-        if self._socket is None:
+        if self._socket is None and not self._waiting:
             return
         if flow is not None:
             self.settle(flow)
@@ -110,7 +112,7 @@ class Tee:
 
     def settle(self, flow: Flow) -> None:
         """`flow` is over: say what is missing at its end."""
-        if self._socket is not None and flow.gap_length:
+        if flow.gap_length and (self._socket is not None or self._waiting):
             self._close_gap(flow, flow.offset)
 
     def say(self, kind: Kind, details: dict[str, Any]) -> None:
@@ -144,7 +146,7 @@ class Tee:
         self._queued += len(frame) + _ENTRY_BYTES
 
     def _plan(self) -> None:
-        if self._writer_armed:
+        if self._writer_armed or self._socket is None:
             return
         if self._queued >= _FLUSH_BYTES:
             self._flush()
@@ -198,10 +200,15 @@ class Tee:
             return
         self._socket = link
         self._loop.add_reader(link, self._readable, FrameReader())
-        self.say(Kind.HELLO, {"version": __version__, "worker": self._worker})
-        for chunk in self.announce():
-            self._append(encode(chunk))
-        self._plan()
+        if not self._waiting:
+            for flow in self.flows.values():
+                flow.gap_length = 0  # the announced offset says it
+            for chunk in self.announce():
+                self._append(encode(chunk))
+        self._waiting = False
+        hello = {"version": __version__, "worker": self._worker}
+        self._sending = memoryview(encode(Chunk(Kind.HELLO, self._worker << 40, meta=hello)))
+        self._flush()
 
     def _readable(self, reader: FrameReader) -> None:
         assert self._socket is not None
@@ -220,6 +227,8 @@ class Tee:
 
     def _lose_link(self, retry_after: float = _RECONNECT_SECONDS) -> None:
         self._disconnect()
+        if self._retry is not None:
+            self._retry.cancel()
         self._retry = self._loop.call_later(retry_after, self.connect)
 
     def _disconnect(self) -> None:
@@ -228,10 +237,10 @@ class Tee:
             self._loop.remove_reader(link)
             self._loop.remove_writer(link)
             link.close()
-        self._writer_armed = False
+        self._writer_armed = self._waiting = False
         self._discard_queue()
         for flow in self.flows.values():
-            flow.gap_length = flow.skip_until = 0
+            flow.skip_until = 0  # the next observer may want what this one did not
 
     def _discard_queue(self) -> None:
         """What was queued is lost with the link: count it, so that nothing is missing unsaid."""

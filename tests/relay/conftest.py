@@ -1,4 +1,4 @@
-"""A relay in the test's own loop (uvloop, as in production), an observer that listens, an upstream by hand."""
+"""A relay in the test's own loop (uvloop, as in production) and an observer that listens."""
 
 import asyncio
 import contextlib

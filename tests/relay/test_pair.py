@@ -71,9 +71,7 @@ async def test_an_upstream_that_ends_first_leaves_the_client_able_to_send(relay:
     writer.close()
 
 
-async def test_a_reset_by_the_upstream_is_a_reset_for_the_client_after_the_bytes_before_it(
-    relay: Relay,
-) -> None:
+async def test_a_reset_by_the_upstream_is_a_reset_for_the_client(relay: Relay) -> None:
     async def cuts(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"half an ans")
@@ -84,11 +82,8 @@ async def test_a_reset_by_the_upstream_is_a_reset_for_the_client_after_the_bytes
 
     reader, writer = await asyncio.open_connection(*await relay.in_front_of_handler(cuts))
     writer.write(b"x")
-    received = b""
     with pytest.raises(ConnectionResetError):
-        while piece := await reader.read(100):
-            received += piece
-    assert received in (b"half an ans", b"")  # what the kernel still delivers after a reset is its own affair
+        await reader.read()
     await relay.observer.until(lambda chunks: any(c.kind is Kind.RESET for c in chunks))
 
 

@@ -59,26 +59,46 @@ async def test_a_gap_carries_its_place_its_length_and_the_times_of_both_ends(tmp
     await relay.stop()
 
 
-async def test_without_an_observer_traffic_goes_on_and_the_loss_is_counted(tmp_path: Path) -> None:
+async def test_traffic_that_comes_while_the_observer_starts_is_kept_for_it(tmp_path: Path) -> None:
     relay = Relay(tmp_path, budget=256 * 1024)
     relay.tee.connect()
     await relay.in_front_of_handler(echo)
     await talk(relay, pieces=10, size=1000)
+    await relay.observer.start()
+    await relay.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
+    assert relay.observer.kinds()[0] is Kind.OPEN
+    assert relay.observer.bytes_of(FROM_CLIENT) == relay.observer.bytes_of(FROM_SERVER) == b"x" * 10_000
+    assert relay.counters.dropped_bytes.total() == 0
+    await relay.stop()
+
+
+async def test_without_an_observer_traffic_goes_on_and_the_loss_is_counted(relay: Relay) -> None:
+    await relay.in_front_of_handler(echo)
+    await talk(relay, pieces=1, size=1000)
+    await relay.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
+    await relay.observer.stop()
+    async with asyncio.timeout(10):
+        while relay.tee._socket is not None:
+            await asyncio.sleep(0)
+    await talk(relay, pieces=10, size=1000)
     assert relay.counters.dropped_bytes["observer_down"] == 20_000
     assert relay.counters.dropped_chunks["observer_down"] > 0
     await relay.observer.start()
-    await relay.stop()
 
 
 async def test_an_observer_that_comes_later_hears_of_open_connections_and_their_offsets(
     tmp_path: Path,
 ) -> None:
     relay = Relay(tmp_path, budget=256 * 1024)
+    await relay.observer.start()
     relay.tee.connect()
     await relay.in_front_of_handler(echo)
     reader, writer = await asyncio.open_connection(*relay.address)
     writer.write(b"12345")
     await reader.readexactly(5)
+    await relay.observer.until(lambda chunks: len([c for c in chunks if c.kind is Kind.DATA]) == 2)
+    await relay.observer.stop()
+    relay.observer.chunks.clear()
     await relay.observer.start()
     opened = await relay.observer.until(lambda chunks: [c for c in chunks if c.kind is Kind.OPEN])
     assert opened[0].meta["offsets"] == [5, 5]
