@@ -7,6 +7,25 @@ from typing import Any
 PAGE_BURN = 14.4
 TICKET_BURN = 1.0
 
+_LOSSES = {
+    "upstream_connect_failures": (
+        "connection found no model server",
+        "connections found no model server",
+    ),
+    "chunks_dropped": (
+        "chunk of traffic was relayed but not read",
+        "chunks of traffic were relayed but not read",
+    ),
+    "undecoded": ("inference payload could not be read", "inference payloads could not be read"),
+    "unobserved": ("exchange was only partly seen", "exchanges were only partly seen"),
+    "observer_restarts": ("restart of the observer", "restarts of the observer"),
+    "series_overflow": (
+        "observation went under __other__: too many label values",
+        "observations went under __other__: too many label values",
+    ),
+}
+_BLIND = ("connection is relayed but cannot be read", "connections are relayed but cannot be read")
+
 
 def sentences(status: Mapping[str, Any]) -> list[dict[str, str]]:
     """`level` ("bad", "warn", "info") and `text` for each finding, the worst first."""
@@ -39,23 +58,15 @@ def _drift(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
 
 def _blind(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     lost = status["not_seen"]
-    sentences = {
-        "upstream_connect_failures": "{:,.0f} connections found no model server",
-        "chunks_dropped": "{:,.0f} chunks of traffic were relayed but not read",
-        "undecoded": "{:,.0f} inference payloads could not be read",
-        "unobserved": "{:,.0f} exchanges were only partly seen",
-        "observer_restarts": "the observer was restarted {:,.0f} times",
-        "series_overflow": "{:,.0f} observations went under __other__: too many label values",
-    }
-    for name, sentence in sentences.items():
+    for name, (one, many) in _LOSSES.items():
         recent = sum(loss["recent"] for loss in lost[name])
         if recent:
             level = "bad" if name == "upstream_connect_failures" else "warn"
-            yield _finding(level, sentence.format(recent))
-    if lost["blind_connections"]:
-        yield _finding("warn", f"{lost['blind_connections']:,.0f} connections are relayed but cannot be read")
+            yield _finding(level, _plural(recent, one, many))
+    if blind := lost["blind_connections"]:
+        yield _finding("warn", _plural(blind, *_BLIND))
     if failures := status["cost"]["otlp_export_failures"]:
-        yield _finding("warn", f"{failures:,.0f} OTLP exports were not taken by the collector")
+        yield _finding("warn", _plural(failures, "OTLP export was not taken", "OTLP exports were not taken"))
 
 
 def _idle(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
@@ -67,3 +78,7 @@ def _idle(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
 def _model(found: Mapping[str, Any]) -> str:
     version = f" v{found['model_version']}" if found["model_version"] else ""
     return f"{found['model_name']}{version}"
+
+
+def _plural(number: float, one: str, many: str) -> str:
+    return f"{number:,.0f} {one if number == 1 else many}"

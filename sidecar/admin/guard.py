@@ -7,7 +7,7 @@ somebody points at our address (DNS rebinding) is not answered.
 
 import ipaddress
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -50,10 +50,11 @@ def same_origin(origin: str, host: str) -> bool:
     return urlsplit(origin).netloc.lower() == host.lower() if _parses(origin) else False
 
 
-def guard(allowed: Collection[str], open_paths: Collection[str]) -> Middleware:
+def guard(allowed: Collection[str], open_paths: Collection[str], endpoints: Sequence[str]) -> Middleware:
     """Middleware that refuses foreign hosts and origins, and words every error as JSON.
 
     `open_paths` (probes) are answered whatever the host: nothing may keep a pod from being ready.
+    `endpoints` is what who asks for something else is told of.
     """
 
     @web.middleware
@@ -64,7 +65,7 @@ def guard(allowed: Collection[str], open_paths: Collection[str]) -> Middleware:
                 return problem(421, "this name is not ours; use the address, or a name of the cluster")
             if origin is not None and not same_origin(origin, host):
                 return problem(403, "pages of other origins may not ask")
-        return await _answer(request, handler)
+        return await _answer(request, handler, endpoints)
 
     return check
 
@@ -74,9 +75,11 @@ async def harden(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
 
 
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _answer(request: web.Request, handler: Handler, endpoints: Sequence[str]) -> web.StreamResponse:
     try:
         return await handler(request)
+    except web.HTTPNotFound:
+        return problem(404, "no such endpoint", endpoints=endpoints)
     except web.HTTPException as error:
         response = problem(error.status, error.reason.lower())
         if allow := error.headers.get("Allow"):

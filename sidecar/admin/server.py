@@ -52,7 +52,7 @@ _SILENT = logging.Logger("aiohttp", logging.CRITICAL + 1)
 def create_app(source: StatusSource, hosts: Collection[str] = ()) -> web.Application:
     """The application. `hosts` are names it may be reached by besides addresses and private names."""
     handlers = _Handlers(source)
-    app = web.Application(middlewares=[guard(frozenset(hosts), PROBES), handlers.bounded])
+    app = web.Application(middlewares=[guard(frozenset(hosts), PROBES, ENDPOINTS), handlers.bounded])
     app.on_response_prepare.append(harden)
     app.router.add_get("/", handlers.page)
     app.router.add_get("/metrics", handlers.metrics)
@@ -60,7 +60,6 @@ def create_app(source: StatusSource, hosts: Collection[str] = ()) -> web.Applica
     app.router.add_get("/api/v1/reference", handlers.reference)
     for probe in PROBES:
         app.router.add_get(probe, handlers.probe)
-    app.router.add_route("*", "/{tail:.*}", handlers.unknown)
     app.cleanup_ctx.append(handlers.sampling)
     return app
 
@@ -96,6 +95,7 @@ class _Handlers:
 
     async def sampling(self, _: web.Application) -> AsyncIterator[None]:
         """While the server runs, remember where the last minutes began."""
+        self._window.add(self._source.snapshot())
         task = asyncio.create_task(self._sample())
         yield
         task.cancel()
@@ -104,8 +104,8 @@ class _Handlers:
 
     async def _sample(self) -> None:
         while True:
-            self._window.add(self._source.snapshot())
             await asyncio.sleep(SAMPLE_SECONDS)
+            self._window.add(self._source.snapshot())
 
     @web.middleware
     async def bounded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -161,9 +161,6 @@ class _Handlers:
 
     async def probe(self, request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
-
-    async def unknown(self, request: web.Request) -> web.Response:
-        return problem(404, "no such endpoint", endpoints=ENDPOINTS)
 
 
 def _json(value: dict[str, Any]) -> web.Response:

@@ -1,0 +1,47 @@
+from sidecar.admin.attention import sentences
+from sidecar.registry import Registry
+from tests.admin.incident import healthy
+from tests.admin.test_status import incident, status_of
+
+
+def test_the_worst_comes_first_and_every_finding_is_one_sentence():
+    found = [(note["level"], note["text"]) for note in incident()["attention"]]
+
+    assert found == [
+        ("bad", "feature availability of churn v3: 700 of 1,700 bad, budget burning at 411.8×"),
+        ("bad", "availability of churn v3: 60 of 1,060 bad, budget burning at 56.6×"),
+        ("bad", "2 connections found no model server"),
+        ("warn", "feature age of churn v3 drifts (PSI 0.41)"),
+        ("warn", "3 chunks of traffic were relayed but not read"),
+        ("warn", "7 inference payloads could not be read"),
+        ("warn", "1 connection is relayed but cannot be read"),
+    ]
+
+
+def test_healthy_traffic_needs_no_attention():
+    registry = Registry(started=1_000.0)
+    healthy(registry)
+
+    assert status_of(registry)["attention"] == []
+
+
+def test_before_the_first_inference_the_page_says_where_to_send_it():
+    found = status_of(Registry(started=0.0), details={"listen": "0.0.0.0:18080"})["attention"]
+
+    assert found == [{"level": "info", "text": "no inference seen yet: send requests to 0.0.0.0:18080"}]
+
+
+def test_an_old_loss_is_no_longer_worth_attention():
+    registry = Registry(started=0.0)
+    healthy(registry)
+    found = status_of(registry)
+    found["not_seen"]["chunks_dropped"] = [{"reason": "observer_behind", "recent": 0, "total": 99}]
+
+    assert sentences(found) == []
+
+
+def test_a_page_that_stands_is_bad():
+    found = incident()
+    found["drift"] = [{**found["drift"][0], "level": "page", "psi": None}]
+
+    assert {"level": "bad", "text": "feature age of churn v3 drifts"} in sentences(found)

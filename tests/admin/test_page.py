@@ -1,0 +1,102 @@
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from sidecar import catalog
+from sidecar.admin.page import page
+from sidecar.admin.status import status
+from sidecar.registry import Registry
+from tests.admin.test_status import incident
+from tests.exporters.filled import filled_registry
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&lt;\n\u202e`${1}"
+ALLOWED_TAGS = {
+    "html", "head", "meta", "link", "title", "style", "body", "main", "header", "h1", "h2", "small", "span",
+    "nav", "a", "ul", "li", "div", "b", "footer", "section", "table", "tr", "th", "td", "i", "bdi",
+}  # fmt: skip
+ALLOWED_ATTRIBUTES = {"lang", "charset", "http-equiv", "content", "name", "rel", "href", "class", "style"}
+
+
+class Reader(HTMLParser):
+    """Collects what a browser would see; complains about tags that do not pair."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.words: list[str] = []
+        self._open: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes += attrs
+        if tag not in ("meta", "link"):
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def read(html: str) -> Reader:
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    assert reader._open == []
+    return reader
+
+
+def hostile_status() -> dict:
+    snapshot = filled_registry(value=HOSTILE).snapshot()
+    details = {
+        "version": HOSTILE,
+        "listen": HOSTILE,
+        "upstream": HOSTILE,
+        "verdicts": [{"text": HOSTILE, "level": HOSTILE, "time": HOSTILE}, {}],
+        "learning": {HOSTILE: {"rows": HOSTILE, "needed": HOSTILE}},
+    }
+    return status(replace(snapshot, taken=snapshot.started + 60), None, details)
+
+
+def test_names_from_traffic_stay_text_wherever_they_are_shown():
+    reader = read(page(hostile_status()))
+
+    assert reader.tags <= ALLOWED_TAGS
+    assert {name for name, _ in reader.attributes} <= ALLOWED_ATTRIBUTES
+    assert "".join(reader.words).count("<script>alert(1)</script>") > 10
+    assert not any("alert" in (value or "") for name, value in reader.attributes if name != "class")
+
+
+def test_the_page_loads_nothing_from_anywhere():
+    reader = read(page(incident()))
+
+    links = {value for name, value in reader.attributes if name in ("href", "src")}
+    assert links == {"data:,", "/metrics", "/api/v1/status"}
+    assert "url(" not in page(incident()) and "@import" not in page(incident())
+
+
+def test_the_page_says_what_is_wrong_with_which_feature():
+    words = " ".join(read(page(incident())).words)
+
+    assert "feature availability of churn v3" in words
+    assert "null 700" in words
+    assert "not_json · v2" in words
+
+
+def test_the_title_tells_from_another_tab_that_something_is_bad():
+    assert "<title>● inference-sidecar</title>" in page(incident())
+
+
+@pytest.mark.parametrize("registry", [Registry(), filled_registry()])
+def test_every_registry_has_a_page(registry):
+    read(page(status(registry.snapshot(), None, {})))
+
+
+def test_a_lone_surrogate_does_not_cost_the_page():
+    registry = Registry()
+    registry.counter(catalog.FEATURE_VALUES).add(1, "m", "1", "\ud800", "valid")
+
+    assert page(status(registry.snapshot(), None, {})).encode("utf-8", "replace")
