@@ -34,6 +34,7 @@ def states(values, rules):
         (math.inf, "inf"),
         (-math.inf, "inf"),
         (10**400, "inf"),
+        (np.longdouble("1e400"), "inf"),
         ("12", "wrong_type"),
         ("", "wrong_type"),
         (True, "wrong_type"),
@@ -127,6 +128,8 @@ def test_text_is_only_there_or_not():
     assert states(["a", 1, [1], None, MISSING, math.nan, math.inf], Rules(TEXT)) == [
         "valid", "valid", "valid", "null", "missing", "nan", "inf",
     ]  # fmt: skip
+    assert states([1.0, math.nan, None, -math.inf], Rules(TEXT)) == ["valid", "nan", "null", "inf"]
+    assert states([1.0, math.nan], Rules(TEXT)) == ["valid", "nan"]
     column = clean_column("x", ["a"], Rules(TEXT))
     assert column.numbers is None and column.levels is None
 
