@@ -58,7 +58,7 @@ class Director:
     audience: Audience
     recent: Recent = field(default_factory=Recent)
     findings: dict[str, Finding] = field(default_factory=dict)
-    false_alarms: dict[str, str] = field(default_factory=dict)
+    false_alarms: dict[str, Finding] = field(default_factory=dict)
     current: Scene | None = None
 
     async def play(self) -> Report:
@@ -117,7 +117,7 @@ class Director:
     def _watch_for_false_alarms(self) -> None:
         for name, alarm in scenario.ALARMS:
             if name not in self.false_alarms and (evidence := alarm(self.recent)):
-                self.false_alarms[name] = f"nothing was injected, yet: {evidence}"
+                self.false_alarms[name] = Finding(name, None, wall(), evidence)
                 self.audience.say(f"  FALSE ALARM: {evidence}")
 
     def _tell_pages(self, told: int) -> int:

@@ -40,6 +40,10 @@ def installed() -> Programs | None:
     return Programs(prometheus, alertmanager) if prometheus and alertmanager else None
 
 
+# What one person would be told in one message: several burn rates of one objective are one page.
+_ONE_PAGE = ("alertname", "severity", "model_name", "slo", "kind", "name")
+
+
 @dataclass(slots=True)
 class Monitoring:
     """What was started, and what arrived. `pages` grows as notifications are received."""
@@ -48,6 +52,7 @@ class Monitoring:
     alertmanager_url: str = ""
     pages: list[Page] = field(default_factory=list)
     resolved: list[Page] = field(default_factory=list)
+    open: set[str] = field(default_factory=set)
 
 
 @asynccontextmanager
@@ -123,7 +128,7 @@ def _alertmanager_config(webhook: str) -> dict[str, Any]:
     return {
         "route": {
             "receiver": "demo",
-            "group_by": ["..."],  # each alert by itself, so that each delay is its own
+            "group_by": list(_ONE_PAGE),
             "group_wait": "0s",
             "group_interval": "1s",
             "repeat_interval": "1h",
@@ -139,16 +144,22 @@ def _write(path: Path, config: dict[str, Any]) -> Path:
     return path
 
 
-def _receive(state: Monitoring, body: dict[str, Any]) -> None:
-    for alert in body.get("alerts", ()):
-        labels, notes = alert.get("labels", {}), alert.get("annotations", {})
-        page = Page(
-            alertname=labels.get("alertname", ""),
-            severity=labels.get("severity", ""),
-            received_at=wall(),
-            summary=notes.get("summary", "") or notes.get("description", ""),
-        )
-        (state.pages if alert.get("status") == "firing" else state.resolved).append(page)
+def _receive(state: Monitoring, notification: dict[str, Any]) -> None:
+    """Keep the first notification of a group and its last; in between it only repeats what is known."""
+    labels, notes = notification.get("groupLabels", {}), notification.get("commonAnnotations", {})
+    page = Page(
+        alertname=labels.get("alertname", ""),
+        severity=labels.get("severity", ""),
+        received_at=wall(),
+        summary=notes.get("summary", ""),
+    )
+    key = notification.get("groupKey", "")
+    if notification.get("status") != "firing":
+        state.open.discard(key)
+        state.resolved.append(page)
+    elif key not in state.open:
+        state.open.add(key)
+        state.pages.append(page)
 
 
 @asynccontextmanager

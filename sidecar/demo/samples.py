@@ -21,6 +21,7 @@ FAMILIES = (
     "inference_drift_score",
     "inference_slo_events_total",
     "inference_slo_objective_ratio",
+    "sidecar_other_exchanges_total",
     "sidecar_observer_restarts_total",
     "sidecar_tee_dropped_bytes_total",
     "sidecar_chunks_dropped_total",

@@ -23,8 +23,10 @@ _ENOUGH_EVENTS = 30
 
 # Null in a third of rows is what one failed join upstream looks like; the label of `hue` matters most.
 NULL_FEATURE, NULL_RATIO = "hue-mean", 0.3
-# Doubled: a unit that changed, or a camera's white balance. About one standard deviation of this feature.
-SHIFTED_FEATURE, SHIFT_SCALE = "rawblue-mean", 2.0
+# Halved: still between 0 and 1, so no range check can tell, only the distribution. A little more than one
+# standard deviation of what drift is scored by: a severe break, which is judged even while the monitor is
+# still learning what is normal (80 batches, longer than this demo); gradual drift takes a longer run.
+SHIFTED_FEATURE, SHIFT_SCALE = "saturation-mean", 0.5
 # Well past the demo's latency threshold (200 ms), and errors that no budget survives.
 SLOW_SECONDS, ERROR_RATIO = 0.3, 0.3
 # An hour of the shipped rules is ten seconds here: nobody waits an hour for a demo.
@@ -103,7 +105,7 @@ INCIDENT = (
         detection=burning("feature_availability"),
     ),
     Phase(
-        "shift", "shift", f"upstream, {SHIFTED_FEATURE} comes {SHIFT_SCALE:g} times too large", 0.20,
+        "shift", "shift", f"upstream, {SHIFTED_FEATURE} comes at {SHIFT_SCALE:.0%} of its value", 0.20,
         data=DataFault(scaled_feature=SHIFTED_FEATURE, scale=SHIFT_SCALE),
         detection=drifting(SHIFTED_FEATURE),
     ),

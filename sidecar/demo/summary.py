@@ -14,7 +14,10 @@ INJECTED_FAILURE = "http_503"
 
 @dataclass(slots=True)
 class Finding:
-    """One incident phase: when it began and when it was seen, in seconds since the epoch."""
+    """One incident phase: when it began and when it was seen, in seconds since the epoch.
+
+    One that was seen and never injected is a false alarm.
+    """
 
     name: str
     injected_at: float | None = None
@@ -55,7 +58,7 @@ class Report:
     """Everything the demo learnt."""
 
     findings: list[Finding]
-    false_alarms: list[str] = field(default_factory=list)
+    false_alarms: list[Finding] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
     accounts: Accounts = field(default_factory=Accounts)
     prometheus: bool = False
@@ -73,7 +76,7 @@ def as_json(report: Report) -> dict[str, Any]:
                 "detected_at": _rounded(finding.detected_at),
                 "delay_s": _rounded(finding.delay),
             }
-            for finding in report.findings
+            for finding in (*report.findings, *report.false_alarms)
         ],
         "alerts": [
             {
@@ -98,7 +101,7 @@ def problems(report: Report) -> list[str]:
 
 
 def _detection_problems(report: Report) -> Iterable[str]:
-    yield from report.false_alarms
+    yield from (f"nothing was injected, yet: {alarm.evidence}" for alarm in report.false_alarms)
     if not report.incident:
         yield from (f"nothing was injected, yet {page.alertname} was received" for page in report.pages)
         return

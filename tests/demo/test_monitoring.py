@@ -3,40 +3,55 @@ import aiohttp
 from sidecar.demo.monitoring import Monitoring, _receive, _webhook
 
 
-def alert(name: str, status: str = "firing") -> dict:
+def notification(name: str, status: str = "firing", key: str = "") -> dict:
     return {
         "status": status,
-        "labels": {"alertname": name, "severity": "page"},
-        "annotations": {"summary": f"{name} happens"},
+        "groupKey": key or name,
+        "groupLabels": {"alertname": name, "severity": "page"},
+        "commonAnnotations": {"summary": f"{name} happens"},
+        "alerts": [{"status": status}],
     }
 
 
-async def test_a_notification_becomes_a_page_for_each_alert_in_it():
+def names(pages) -> list[str]:
+    return [page.alertname for page in pages]
+
+
+async def test_a_notification_sent_to_the_webhook_becomes_a_page():
     state = Monitoring()
     async with (
         _webhook(lambda body: _receive(state, body)) as url,
         aiohttp.ClientSession() as session,
-        session.post(url, json={"alerts": [alert("A"), alert("B")]}) as response,
+        session.post(url, json=notification("A")) as response,
     ):
         assert response.status == 200
 
-    assert [(page.alertname, page.severity, page.summary) for page in state.pages] == [
-        ("A", "page", "A happens"),
-        ("B", "page", "B happens"),
-    ]
+    [page] = state.pages
+    assert (page.alertname, page.severity, page.summary) == ("A", "page", "A happens")
 
 
-def test_what_is_over_is_not_a_page():
+def test_a_notification_that_repeats_itself_is_one_page():
     state = Monitoring()
-    _receive(state, {"alerts": [alert("A", "resolved")]})
+    for _ in range(3):
+        _receive(state, notification("A"))
+    _receive(state, notification("A", key="another model"))
 
-    assert state.pages == []
-    assert [page.alertname for page in state.resolved] == ["A"]
+    assert names(state.pages) == ["A", "A"]
+
+
+def test_what_is_over_is_not_a_page_and_may_come_again():
+    state = Monitoring()
+    _receive(state, notification("A"))
+    _receive(state, notification("A", "resolved"))
+    _receive(state, notification("A"))
+
+    assert names(state.pages) == ["A", "A"]
+    assert names(state.resolved) == ["A"]
 
 
 def test_a_notification_without_labels_is_taken_as_it_is():
     state = Monitoring()
-    _receive(state, {"alerts": [{"status": "firing"}]})
+    _receive(state, {"status": "firing"})
     _receive(state, {})
 
-    assert [page.alertname for page in state.pages] == [""]
+    assert names(state.pages) == [""]

@@ -37,7 +37,10 @@ def test_a_phase_that_nobody_saw_is_a_problem():
 
 
 def test_an_alarm_before_anything_was_injected_is_a_problem():
-    assert problems(report(false_alarms=["nothing was injected, yet: x drifts"]))
+    alarmed = report(false_alarms=[Finding("shift", None, 90.0, "x drifts")])
+
+    assert problems(alarmed) == ["nothing was injected, yet: x drifts"]
+    assert as_json(alarmed)["phases"][-1]["detected_at"] == 90.0
 
 
 def test_prometheus_without_a_single_page_is_a_problem():
