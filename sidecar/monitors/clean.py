@@ -146,10 +146,9 @@ def _number(value: Any) -> tuple[int, float]:
     if isinstance(value, bool | np.bool_) or not isinstance(value, _NUMBERS):
         return State.WRONG_TYPE, math.nan
     try:
-        number = float(value)
+        return State.VALID, float(value)
     except OverflowError:
         return State.INF, math.nan
-    return (State.VALID, number) if math.isfinite(number) else (State.INF, math.nan)
 
 
 def _levels(values: Sequence[Any], rules: Rules) -> tuple[States, list[str | None]]:
