@@ -2,7 +2,8 @@
 
 import re
 
-from sidecar import config, config_problems
+from sidecar import config
+from sidecar.config import problems
 from sidecar.generators import config_docs
 
 PAGE = config_docs.generate()["configuration.md"]
@@ -10,7 +11,7 @@ PAGE = config_docs.generate()["configuration.md"]
 
 def test_every_key_has_its_row_and_its_explanation():
     rows = dict(re.findall(r"^\| `([^`]+)` \| [^|]* \| (.+) \|$", PAGE, re.MULTILINE))
-    assert set(rows) == set(config_problems.all_keys())
+    assert set(rows) == set(problems.all_keys())
     assert all(rows.values())
 
 

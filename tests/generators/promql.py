@@ -1,0 +1,133 @@
+"""Does an expression say only what the catalogue knows? Parsed, so that no text search is fooled."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import promql_parser as parser
+
+from sidecar import catalog
+from sidecar.generators.identity import MODEL
+from sidecar.metric import Metric, MetricKind
+
+# What a scrape or an OTLP resource adds.
+TARGET = {"cluster", "namespace", "job", "instance"}
+# Series that do not come from us, and those that our recording rules make.
+OTHERS = {"up": TARGET, "ALERTS": TARGET | {"alertname", "alertstate", "severity"}}
+RECORDED = re.compile(r"slo:[a-z_]+:(ratio|increase|ratio_rate)(5m|30m|1h|2h|6h|1d|3d)?$")
+
+
+def parse(expr: str) -> Any:
+    """The tree of an expression; Grafana's own variables become something of the right type."""
+    return parser.parse(expr.replace("$__rate_interval", "5m"))
+
+
+def problems(expr: str) -> list[str]:
+    """What the expression names that does not exist; raises if it cannot be parsed."""
+    return list(_problems(parse(expr)))
+
+
+def metrics(expr: str) -> set[str]:
+    """The names of all metrics in the expression."""
+    return {selector.name for selector in _walk(parse(expr), parser.VectorSelector)}
+
+
+def kept(expr: str) -> set[str]:
+    """The labels that a result of the expression can have: those of its left-most operand."""
+    node = parse(expr)
+    while not isinstance(node, parser.VectorSelector | parser.AggregateExpr):
+        node = _children(node)[0]
+    labels = set().union(*(_labels(s.name) for s in _walk(node, parser.VectorSelector)))
+    if not isinstance(node, parser.AggregateExpr):
+        return labels
+    grouped = set(_grouping(node))
+    by = node.modifier and node.modifier.type == parser.AggModifierType.By
+    return grouped if by else labels - grouped
+
+
+def _problems(tree: Any) -> Iterator[str]:
+    for selector in _walk(tree, parser.VectorSelector):
+        yield from _selector_problems(selector)
+    for node in [*_walk(tree, parser.AggregateExpr), *_walk(tree, parser.BinaryExpr)]:
+        known = set().union(*(_labels(s.name) for s in _walk(node, parser.VectorSelector)))
+        unknown = set(_grouping(node)) - known
+        if unknown:
+            yield f"{node}: no series in it has {sorted(unknown)}"
+    for call in _walk(tree, parser.Call):
+        yield from _call_problems(call)
+    yield from _bare_counters(tree)
+
+
+def _selector_problems(selector: Any) -> Iterator[str]:
+    labels = _labels(selector.name)
+    if not labels:
+        yield f"{selector.name}: not in the catalogue"
+    for matcher in selector.matchers.matchers:
+        if matcher.name not in labels:
+            yield f"{selector.name}: has no label {matcher.name}"
+        closed = metric.closed.get(matcher.name) if (metric := _metric(selector.name)) else None
+        wanted = matcher.value.split("|")
+        if closed and not set(wanted) <= set(closed):
+            yield f"{selector.name}: {matcher.name} is never {set(wanted) - set(closed)}"
+
+
+def _call_problems(call: Any) -> Iterator[str]:
+    if call.func.name not in ("rate", "increase"):
+        return
+    for selector in _walk(call, parser.VectorSelector):
+        metric = _metric(selector.name)
+        if metric and metric.kind is MetricKind.GAUGE:
+            yield f"{call}: {selector.name} is a gauge"
+
+
+def _bare_counters(tree: Any) -> Iterator[str]:
+    rated = [c for c in _walk(tree, parser.Call) if c.func.name in ("rate", "increase")]
+    inside = sum(1 for call in rated for _ in _counters(call))
+    if inside != sum(1 for _ in _counters(tree)):
+        yield f"{tree}: a counter means something only under rate or increase"
+
+
+def _counters(tree: Any) -> Iterator[Any]:
+    for selector in _walk(tree, parser.VectorSelector):
+        metric = _metric(selector.name)
+        if metric and metric.kind is not MetricKind.GAUGE:
+            yield selector
+
+
+def _metric(name: str) -> Metric | None:
+    whole = catalog.BY_NAME.get(name)
+    if whole is not None:
+        return whole if whole.kind is not MetricKind.HISTOGRAM else None
+    family = catalog.BY_NAME.get(re.sub(r"_(bucket|sum|count)$", "", name))
+    return family if family and family.kind is MetricKind.HISTOGRAM else None
+
+
+def _labels(name: str) -> set[str]:
+    metric = _metric(name)
+    if metric is not None:
+        return TARGET | set(metric.labels) | ({"le"} if name.endswith("_bucket") else set())
+    if RECORDED.match(name):
+        return {*MODEL, "slo"}
+    return OTHERS.get(name, set())
+
+
+def _grouping(node: Any) -> list[str]:
+    if isinstance(node, parser.AggregateExpr):
+        return node.modifier.labels if node.modifier else []
+    matching = node.modifier.matching if node.modifier else None
+    return matching.labels if matching else []
+
+
+def _walk(node: Any, kind: type) -> Iterator[Any]:
+    if isinstance(node, kind):
+        yield node
+    for child in _children(node):
+        yield from _walk(child, kind)
+
+
+def _children(node: Any) -> list[Any]:
+    if isinstance(node, parser.Call):
+        return list(node.args)
+    names = ("lhs", "rhs", "expr", "vector_selector", "param")
+    found = [getattr(node, name, None) for name in names]
+    return [child for child in found if isinstance(child, parser.Expr | parser.VectorSelector)]
