@@ -21,9 +21,7 @@ ANSWER = (
     b"HTTP/1.1 200 OK\r\ndate: Sun, 22 Nov 2026 03:39:46 GMT\r\nserver: uvicorn\r\ncontent-length: 120\r\n"
     b"content-type: application/json\r\n\r\n" + b"y" * 120
 )
-STREAM_HEAD = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-)
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 EVENT = b'data: {"choices":[{"delta":{"content":"token"}}]}\n\n'
 EVENT_CHUNK = b"%x\r\n%s\r\n" % (len(EVENT), EVENT)
 ROUND = 1_000

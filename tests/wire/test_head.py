@@ -114,9 +114,21 @@ def test_a_request_whose_end_is_in_doubt_is_unreadable(fields):
 
 @pytest.mark.parametrize(
     "line",
-    ["GET / HTTP/1.2", "GET / HTTP/2.0", "GET /", "GET  / HTTP/1.1", "GET /a b HTTP/1.1", "GET /\x00 HTTP/1.1",
-     "", "G{T / HTTP/1.1", "GET / HTTP/1.1 ", "M" * 65 + " / HTTP/1.1", "GET / http/1.1", "GET / HTTP/1.1\n"],
-)  # fmt: skip
+    [
+        "GET / HTTP/1.2",
+        "GET / HTTP/2.0",
+        "GET /",
+        "GET  / HTTP/1.1",
+        "GET /a b HTTP/1.1",
+        "GET /\x00 HTTP/1.1",
+        "",
+        "G{T / HTTP/1.1",
+        "GET / HTTP/1.1 ",
+        "M" * 65 + " / HTTP/1.1",
+        "GET / http/1.1",
+        "GET / HTTP/1.1\n",
+    ],
+)
 def test_a_line_that_is_no_request_line_is_unreadable(line):
     with pytest.raises(Unreadable):
         parse_request(ask(line=line))

@@ -54,10 +54,26 @@ def test_messages_follow_each_other_whatever_the_cuts():
 
 @pytest.mark.parametrize(
     "chunks",
-    [b"+5\r\n", b"-1\r\n", b" 5\r\n", b"0x5\r\n", b"5\n", b"5\rX\n", b"5;a\nb\r\n", b"5\x00\r\n", b"\r\n", b"g\r\n",
-     b"fffffffffffffffff\r\n", b"5\r\nhelloXX", b"5\r\nhello\n0\r\n\r\n", b"5\r\nhelloX\n", b"0\r\nX: 1\n\r\n",
-     b"5;" + b"x" * 9_000, b"0\r\n" + b"X: 1\r\n" * 4_000],
-)  # fmt: skip
+    [
+        b"+5\r\n",
+        b"-1\r\n",
+        b" 5\r\n",
+        b"0x5\r\n",
+        b"5\n",
+        b"5\rX\n",
+        b"5;a\nb\r\n",
+        b"5\x00\r\n",
+        b"\r\n",
+        b"g\r\n",
+        b"fffffffffffffffff\r\n",
+        b"5\r\nhelloXX",
+        b"5\r\nhello\n0\r\n\r\n",
+        b"5\r\nhelloX\n",
+        b"0\r\nX: 1\n\r\n",
+        b"5;" + b"x" * 9_000,
+        b"0\r\n" + b"X: 1\r\n" * 4_000,
+    ],
+)
 def test_chunks_whose_framing_is_in_doubt_lose_the_place(chunks):
     for size in (0, 1, 1000):
         with pytest.raises(Unreadable):
@@ -99,9 +115,10 @@ def test_a_head_is_buffered_up_to_its_limit():
     limits = Limits(head_bytes=100)
     for size in (1, 30, 99):
         reader = Recorder(limits)
+        for _ in range(100 // size):
+            reader.feed(b"1" * size, 0.0)
         with pytest.raises(Unreadable):
-            for _ in range(0, 300, size):
-                reader.feed(b"1" * size, 0.0)
+            reader.feed(b"1" * size + b"1" * size, 0.0)
     reader = Recorder(limits)
     with pytest.raises(Unreadable):
         reader.feed(b"1" * 101 + b"\r\n\r\n", 0.0)
