@@ -1,0 +1,186 @@
+"""The rules of Grafana's dashboard linter, and what our own dashboards promise beyond them."""
+
+import builtins
+import json
+import re
+import sys
+
+import pytest
+
+from sidecar.errors import UsageError
+from sidecar.generators import dashboards, files
+from tests.generators import promql
+from tests.generators.tools import ROOT
+
+TEXTS = dashboards.generate()
+BOARDS = {name: json.loads(text) for name, text in TEXTS.items()}
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+# Grafana's ids of the units we use; a misspelt one is shown as a plain suffix.
+UNITS = {"none", "percentunit", "s", "bytes", "reqps", "cps", "ops"}
+# What the linter would want and we leave out: an `instance` variable. Pages are about models; the panels
+# about single replicas show every one of them by name.
+
+
+def panels():
+    return [panel for board in BOARDS.values() for panel in board["panels"] if panel["type"] != "row"]
+
+
+def expressions():
+    targets = [target["expr"] for panel in panels() for target in panel["targets"]]
+    return targets + [a["expr"] for board in BOARDS.values() for a in board["annotations"]["list"]]
+
+
+def variables(board):
+    return {variable["name"]: variable for variable in board["templating"]["list"]}
+
+
+each_board = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
+each_panel = pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel["title"])
+
+
+def test_the_committed_dashboards_are_what_the_generator_writes():
+    assert files.differences(ROOT / "dashboards", TEXTS) == [], "run `make gen` and commit the result"
+    assert {path.name for path in (ROOT / "dashboards").glob("*.json")} == set(TEXTS)
+
+
+def test_without_the_library_one_sentence_says_how_to_get_it(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *rest):
+        if name.startswith("grafana_foundation_sdk"):
+            raise ModuleNotFoundError(name)
+        return real(name, *rest)
+
+    for module in [
+        m for m in sys.modules if m.startswith(("grafana_foundation_sdk", "sidecar.generators.boards"))
+    ]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(builtins, "__import__", without)
+
+    with pytest.raises(UsageError, match=r"pip install 'inference-sidecar\[dashboards\]'"):
+        dashboards.generate()
+
+
+@each_board
+def test_a_dashboard_can_be_linked_to_and_not_edited_by_accident(board):
+    assert board["uid"] and re.fullmatch(r"[a-z0-9-]{1,40}", board["uid"])
+    assert board["editable"] is False
+    assert board["schemaVersion"] >= 36
+    assert "inference" in board["tags"]
+    assert board["title"] and board["description"]
+
+
+@each_board
+def test_the_data_source_is_a_variable(board):
+    source = variables(board)["datasource"]
+
+    assert (source["type"], source["query"], source["label"]) == ("datasource", "prometheus", "Data source")
+    assert len([v for v in board["templating"]["list"] if v["type"] == "datasource"]) == 1
+
+
+@each_board
+def test_namespaces_jobs_and_models_can_be_chosen_several_at_a_time(board):
+    for name, every in {"namespace": ".*", "job": ".+", "model": ".+"}.items():
+        variable = variables(board)[name]
+
+        assert variable["multi"] and variable["includeAll"]
+        assert variable["allValue"] == every
+        assert variable["refresh"] == 2
+        assert variable["datasource"] == DATASOURCE
+        selector = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"])
+        assert selector is not None
+        assert [p for p in promql.problems(f"count({selector[1]})") if "counter" not in p] == []
+
+
+@each_board
+def test_every_panel_has_an_id_of_its_own_and_its_own_place(board):
+    ids = [panel["id"] for panel in board["panels"]]
+    taken = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in board["panels"])
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+
+    assert len(set(ids)) == len(ids)
+    assert len(set(taken)) == len(taken)
+    assert max(x for x, _ in taken) < 24
+
+
+@each_board
+def test_alerts_and_new_versions_are_marked_and_runbooks_linked(board):
+    assert {a["name"] for a in board["annotations"]["list"]} == {"Alerts", "New version"}
+    assert all(a["datasource"] == DATASOURCE for a in board["annotations"]["list"])
+    assert any("docs/runbooks" in link["url"] for link in board["links"])
+
+
+@each_panel
+def test_every_panel_says_what_it_shows(panel):
+    assert panel["title"]
+    assert len(panel["description"]) > 20
+    assert panel["description"].endswith(".")
+    assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
+
+
+@each_panel
+def test_every_panel_asks_the_chosen_data_source(panel):
+    assert panel["targets"]
+    assert panel["datasource"] == DATASOURCE
+    assert all(target["datasource"] == DATASOURCE for target in panel["targets"])
+    assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
+
+
+@each_panel
+def test_every_graph_has_a_legend_that_names_its_series(panel):
+    if panel["type"] == "timeseries":
+        assert panel["options"]["legend"]["showLegend"] is True
+        assert all(target["legendFormat"] != "__auto" for target in panel["targets"])
+
+
+@each_panel
+def test_a_panel_links_only_to_runbooks_that_exist(panel):
+    for link in panel.get("links", []):
+        assert (ROOT / "docs" / "runbooks" / link["url"].rpartition("/")[2]).is_file()
+
+
+@pytest.mark.parametrize("expr", expressions())
+def test_every_query_uses_only_what_the_catalogue_knows(expr):
+    assert promql.problems(expr) == []
+
+
+@pytest.mark.parametrize("expr", expressions())
+def test_every_query_keeps_to_the_chosen_namespace_job_and_model(expr):
+    for selector in re.findall(r"[a-z_A-Z]+\{[^}]*\}", expr):
+        assert 'namespace=~"$namespace",job=~"$job"' in selector
+        if selector.startswith("inference_"):
+            assert 'model_name=~"$model"' in selector
+    assert len(re.findall(r"\{", expr)) >= 1
+
+
+@pytest.mark.parametrize("expr", expressions())
+def test_every_rate_is_taken_over_the_interval_that_grafana_knows_to_be_long_enough(expr):
+    assert re.findall(r"\[([^\]]*)\]", expr) == ["$__rate_interval"] * expr.count("[")
+
+
+def test_quantiles_of_latency_show_the_traces_behind_them():
+    latencies = [t for panel in panels() for t in panel["targets"] if "histogram_quantile" in t["expr"]]
+
+    assert latencies
+    assert all(target["exemplar"] is True for target in latencies)
+
+
+def test_legends_name_only_labels_that_the_query_keeps():
+    for panel in panels():
+        for target in panel["targets"]:
+            named = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+            grouped = {
+                x for group in re.findall(r"by \(([^)]*)\)", target["expr"]) for x in group.split(", ")
+            }
+            assert named <= grouped, panel["title"]
+
+
+def test_the_first_screen_answers_what_is_broken():
+    board = BOARDS["inference-on-call.json"]
+    first_screen = {panel["title"] for panel in board["panels"] if panel["gridPos"]["y"] < 13}
+
+    assert {"Availability burn", "Latency burn", "Feature availability burn", "Alerts firing"} <= first_screen
