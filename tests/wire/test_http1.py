@@ -288,3 +288,24 @@ def test_splitting_at_every_byte_changes_nothing_but_times():
 
     for size in (1, 2, 3, 7):
         assert whole.split(size).exchanges() == expected
+
+
+@pytest.mark.parametrize("said", [b"", answer(b"early", 413)])
+def test_an_upload_that_goes_on_after_the_server_left_is_nobodys(said):
+    wire = Wire()
+    script = play().client(request(body=b"x" * 100)[:-50])
+    if said:
+        script.server(said)
+    script.end(FROM_SERVER).client(b"x" * 20)
+    [exchange] = script.exchanges(wire)
+    assert exchange.outcome is (Outcome.CLIENT_ERROR if said else Outcome.UPSTREAM_RESET)
+    assert wire.captured_bytes == 0
+    assert Playbook(now=script.now, at=script.at).client(b"x" * 30).close().exchanges(wire) == []
+
+
+def test_a_second_answer_to_one_request_is_an_answer_to_nothing():
+    wire = Wire()
+    script = play().client(request(body=b"x" * 100)[:-50]).server(answer(b"early", 413)).server(answer())
+    [exchange] = script.exchanges(wire)
+    assert (exchange.status, exchange.outcome) == (413, Outcome.CLIENT_ERROR)
+    assert wire.connections() == {("blind", "http1"): 1}
