@@ -25,6 +25,8 @@ EXCURSION_FACTOR = 1.25
 # A severe break lasts two batches and 128 rows, so that one large request is none; seven standard
 # errors is 1e-11 a test for means, and 1e-8 for shares of a few percent, whose tails are heavier.
 SEVERE_BATCHES, SEVERE_ROWS, SEVERE_ERRORS = 2, 128, 7.0
+# Rows that depend on each other count for fewer: AR(1) .9 has 8 times the variance, and needs 256 of them.
+SEVERE_INDEPENDENT_ROWS = 32
 # Before this many batches the variance of batches is not known, and dependent data would look severe.
 MIN_BATCHES = 8
 FEW_BATCHES = 6.0
@@ -112,7 +114,9 @@ class Evidence:
         enough = (self._streak >= SEVERE_BATCHES) & (self._streak_rows >= SEVERE_ROWS)
         if not enough.any():
             return enough
-        errors = np.abs(self._streak_score) / np.sqrt(np.maximum(self._streak_rows, 1.0) * self._inflation())
+        inflation = self._inflation()
+        enough &= self._streak_rows >= SEVERE_INDEPENDENT_ROWS * inflation
+        errors = np.abs(self._streak_score) / np.sqrt(np.maximum(self._streak_rows, 1.0) * inflation)
         # A variance from few batches may be far too small: ask for more while it is.
         needed = SEVERE_ERRORS * (1 + FEW_BATCHES / np.maximum(self._calm_batches, 1.0)[self.signals.like])
         return np.asarray(enough & (errors >= needed))

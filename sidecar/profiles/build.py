@@ -129,7 +129,7 @@ class ColumnBuilder:
             self._sum += float(shifted.sum())
             self._squares += float((shifted**2).sum())
         last = self._max if self._numbers else -math.inf
-        self._increasing = self._increasing and numbers[0] > last and bool((np.diff(numbers) > 0).all())
+        self._increasing = self._increasing and numbers[0] > last and bool((numbers[1:] > numbers[:-1]).all())
         self._min, self._max = min(self._min, float(numbers.min())), max(self._max, float(numbers.max()))
         self._whole = self._whole and bool((numbers == np.floor(numbers)).all())
         if len(self._levels) <= MAX_DISTINCT:
@@ -197,7 +197,7 @@ class ColumnBuilder:
     def _moments(self, sample: np.ndarray) -> tuple[float | None, float | None]:
         assert self._pivot is not None
         mean = self._sum / self._numbers
-        variance = max(self._squares / self._numbers - mean**2, 0.0)
+        variance = max(self._squares / self._numbers - mean * mean, 0.0)  # ** would raise on overflow
         mean += self._pivot
         if math.isfinite(mean) and math.isfinite(variance):
             return mean, math.sqrt(variance)

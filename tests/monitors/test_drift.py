@@ -216,13 +216,15 @@ def test_a_verdict_holds_until_the_signal_is_back_and_then_ends():
     assert all(row is not None and row - IN_CONTROL - 3_000 < 1_200 for row in ended)
 
 
-def test_a_column_whose_ticket_ended_stays_silent_for_a_while():
-    watch = in_control()
-    for seed in range(10, 16):
-        changed(watch, more_rows(1_500, seed)[:, 0] + 0.4, seed=seed)
-        watch.monitor.fold(streams.batch(more_rows(1_500, seed + 10)))
+@pytest.mark.parametrize(("cooldown_rows", "tickets"), [(10_000, 1), (0, 2)])
+def test_a_column_whose_ticket_ended_stays_silent_for_a_while(cooldown_rows: int, tickets: int):
+    watch = in_control(settings=Settings(pace=OFFLINE, cooldown_rows=cooldown_rows))
+    for seed in (10, 11):
+        changed(watch, more_rows(3_000, seed)[:, 0] + 0.45, seed=seed)
+        watch.monitor.fold(streams.batch(more_rows(3_000, seed + 10)))
 
-    assert watch.levels().count(Level.TICKET) == 1
+    assert watch.registry.value("inference_drift_active") == 0
+    assert len([v for v in watch.said if v.level is Level.TICKET and v.signal == "location"]) == tickets
 
 
 def test_two_uncorrelated_features_make_a_page_together():

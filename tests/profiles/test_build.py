@@ -116,6 +116,12 @@ def test_a_feature_absent_from_some_rows_was_null_there():
     assert found.features["b"].null_ratio == 0.25
 
 
+def test_numbers_whose_squares_overflow_have_no_moments_but_bins():
+    found = profile([0.0, 1e308, -1e308, 0.0])
+    assert (found.mean, found.stddev) == (None, None)
+    assert len(found.shares) == 3
+
+
 anything = st.one_of(
     st.none(),
     st.booleans(),
