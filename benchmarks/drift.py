@@ -7,8 +7,8 @@ at a random phase of the micro-batch; median rows to the first ticket and page, 
 What it is not: the whole evaluation; seasons, ramps, categories and outputs are still to come.
 
 Measured once with --rows 1000000 --repeats 20 --seed 7000, after the thresholds were set; they were set
-looking at seeds 0-2 (in control) and 100-111 (changes). 2 shared cores, Python 3.11, river 0.26.1, numpy 2.4. One
-million rows a kind: 0 found leaves up to 3 per million possible (95 %).
+looking at seeds 0-2 (in control) and 100-111 (changes). 2 shared cores, Python 3.11, river 0.26.1, numpy 2.4.
+One million rows a kind: 0 found leaves up to 3 per million possible (95 %).
 
     in control, per 1M rows   events  tickets  pages     3.9-4.2 us a row (fold of clean batches of 5,000)
     normal, lognormal, AR .5  0       0        0
