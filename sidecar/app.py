@@ -21,9 +21,6 @@ log = logging.getLogger("sidecar")
 
 def run(settings: Settings) -> NoReturn:
     """Relay and observer together, until SIGTERM or Ctrl-C."""
-    from sidecar.pipeline import load_references
-
-    load_references(settings)  # a file that cannot be used is said now, not by an observer that dies
     _become_supervisor(_plan(settings, observer={"settings": settings.model_dump_json()}))
 
 

@@ -20,11 +20,15 @@ from sidecar.wire.connection import Skip, Wire
 log = logging.getLogger("sidecar")
 
 
-class Ticking(Protocol):
-    """Something that wants to know that time has passed."""
+# Names leave a day after their last use; to the minute is exact enough.
+_EXPIRY_SECONDS = 60.0
 
-    def tick(self, now: float) -> None:
-        """`now` is monotonic."""
+
+class Expiring(Protocol):
+    """Something that holds names which leave when nobody uses them."""
+
+    def expire(self, now: float) -> list[dict[str, str]]:
+        """Forget them; returns the labels for `Registry.forget`, one dict each."""
 
 
 class Observer:
@@ -35,7 +39,9 @@ class Observer:
         self.wire = Wire()
         self.totals = RelayTotals(registry)
         self.monitors: Sequence[Monitor] = ()
+        self.expiring: Sequence[Expiring] = (attribution,)
         self._attribution = attribution
+        self._next_expiry = 0.0
         self._other = registry.counter(catalog.OTHER_EXCHANGES)
         for kind in catalog.OTHER_KINDS:
             self._other.add(0, kind)
@@ -73,8 +79,9 @@ class Observer:
             self.observe(exchange)
         for monitor in self.monitors:
             monitor.tick(now)
-        for labels in self._attribution.expire(now):
-            self.registry.forget(**labels)
+        if now >= self._next_expiry:
+            self._next_expiry = now + _EXPIRY_SECONDS
+            self._expire(now)
 
     def open_models(self, now: Callable[[], float]) -> Iterator[str]:
         """The model name of every inference exchange that is open."""
@@ -86,6 +93,11 @@ class Observer:
     def wanted(self) -> list[Skip]:
         """Hints for the relay: what need not be copied."""
         return self.wire.wanted()
+
+    def _expire(self, now: float) -> None:
+        for holder in self.expiring:
+            for labels in holder.expire(now):
+                self.registry.forget(**labels)
 
     def _count_other(self, exchange: Exchange) -> None:
         """Not inference, or not known to be: a lost exchange may have been either."""

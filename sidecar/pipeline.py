@@ -31,6 +31,8 @@ class Pipeline:
     def __init__(self, settings: Settings, now: Callable[[], float] = clock.monotonic) -> None:
         policies = settings.policies()
         self.registry = Registry()
+        # Rows that wait are folded before anything else looks, or a snapshot would lag behind itself.
+        self.registry.before_snapshot(lambda: self.rows.flush())
         given, default = load_references(settings)
         self.references = LearntReferences(given=given, default=default)
         self.drift = Drift(self.registry, self.references, policies)
@@ -47,9 +49,9 @@ class Pipeline:
             self.references,
         )
         self.rows = Rows(row_monitors, policies, self.references)
-        self.registry.before_snapshot(self.rows.flush)
         in_flight = InFlight(self.registry, lambda: self.observer.open_models(now))
         self.registry.before_snapshot(in_flight.refresh)
+        self.observer.expiring = (attribution, self.rows)
         self.observer.monitors = (
             Traffic(self.registry),
             UndecodedExchanges(self.registry),

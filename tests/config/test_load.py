@@ -9,9 +9,11 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sidecar import config, config_file, config_problems
+from sidecar import config
 from sidecar.address import Address, Route
-from sidecar.config import Settings
+from sidecar.config import Settings, file
+from sidecar.config import problems as config_problems
+from sidecar.config.load import _Layers, _settle
 from sidecar.errors import ConfigError, UsageError
 from sidecar.inference import ModelRef
 from sidecar.reference import ColumnType, Expectation
@@ -185,7 +187,7 @@ def test_each_mistake_is_named_with_its_key_and_what_would_be_right(text, senten
          "sidecar.yaml: holds no settings; give keys and values, such as upstream: host:port"),
         (b"a: 1\nb: \xff", "sidecar.yaml:2: not UTF-8 text; save the file as UTF-8"),
         (b"a: \x00", "sidecar.yaml: a character that YAML does not allow; is this a text file?"),
-        (b"a: " + b"x" * config_file.MAX_FILE_BYTES,
+        (b"a: " + b"x" * file.MAX_FILE_BYTES,
          "sidecar.yaml: larger than 256 KiB; is this the right file?"),
         (b"[" * 5000, "sidecar.yaml: nested too deeply; 20 levels are plenty"),
         (b"a: &a [*a]", "sidecar.yaml: nested too deeply; 20 levels are plenty"),
@@ -367,12 +369,12 @@ TREES = st.recursive(
 def outcome(text: str) -> Settings | list[str]:
     """What a file with this text comes to. Anything but settings and sentences is a fault of ours."""
     try:
-        tree, found = config_file.parse(text, "sidecar.yaml")
+        tree, found = file.parse(text, "sidecar.yaml")
         env = {"SIDECAR_SLOS__LATENCY__OBJECTIVE": "9", "SIDECAR_MODELS__A__OWNER": "o"}
-        layers = config._Layers("sidecar.yaml")
+        layers = _Layers("sidecar.yaml")
         layers.tree, layers.problems = tree, found
         layers.add_environment(env)
-        return config._settle(layers, upstream=True, reference=lambda path: None)
+        return _settle(layers, upstream=True, reference=lambda path: None)
     except ConfigError as error:
         return error.problems
 

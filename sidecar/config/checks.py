@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sidecar.address import Address
-from sidecar.config_file import Path, Problem, dotted
-from sidecar.config_schema import Settings
-from sidecar.config_values import address
+from sidecar.config.file import Path, Problem, dotted
+from sidecar.config.schema import Settings
+from sidecar.config.values import address
 from sidecar.errors import SidecarError
 
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
-from sidecar.config_file import Path, Problem
-from sidecar.config_policy import Section
-from sidecar.config_schema import OtlpSection, Settings
-from sidecar.config_values import shown
+from sidecar.config.file import Path, Problem
+from sidecar.config.policy import Section
+from sidecar.config.schema import OtlpSection, Settings
+from sidecar.config.values import shown
 
 NOT_YET = "not supported by this version; leave it out"
 NOT_YET_OTLP = "not supported by this version; use the OTEL_EXPORTER_OTLP_* and OTEL_METRIC_* variables"

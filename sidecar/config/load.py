@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sidecar import config_checks, config_file, config_problems
-from sidecar.config_file import Path, Problem, dotted
-from sidecar.config_schema import Settings
+from sidecar.config import checks, file, problems
+from sidecar.config.file import Path, Problem, dotted
+from sidecar.config.schema import Settings
 from sidecar.errors import ConfigError
 
 __all__ = ["PREFIX", "Settings", "load"]
@@ -47,15 +47,15 @@ def load(
 
 def _settle(layers: "_Layers", upstream: bool, reference: Callable[[str], object] | None) -> Settings:
     """Settings out of the merged layers, or every problem there is."""
-    found = [*layers.problems, *config_checks.addresses(layers.tree)]
+    found = [*layers.problems, *checks.addresses(layers.tree)]
     if upstream:
-        found += config_checks.no_upstream(layers.tree)
+        found += checks.no_upstream(layers.tree)
     if reference is not None:
-        found += config_checks.references(layers.tree, reference)
+        found += checks.references(layers.tree, reference)
     try:
         settings = Settings.model_validate(layers.tree)
     except ValidationError as error:
-        found += config_problems.problems(error)
+        found += problems.problems(error)
         raise ConfigError(layers.sentences(found)) from None
     if found:
         raise ConfigError(layers.sentences(found))
@@ -74,7 +74,7 @@ class _Layers:
         self._said_by: dict[Path, str] = {}
 
     def add_file(self, path: str) -> None:
-        self.tree, self.problems = config_file.read(path)
+        self.tree, self.problems = file.read(path)
         _anchor(self.tree, os.path.dirname(path))
 
     def add_environment(self, env: Mapping[str, str]) -> None:
@@ -82,7 +82,7 @@ class _Layers:
         ignored: list[str] = []
         for variable in sorted(v for v in env if v.startswith(PREFIX)):
             path = self._spelling(tuple(variable.removeprefix(PREFIX).lower().split("__")))
-            known = config_problems.allowed(path) is not None or config_problems.planned(path)
+            known = problems.allowed(path) is not None or problems.planned(path)
             if not known and variable not in _NOT_SETTINGS:
                 ignored.append(variable)
             elif known and env[variable]:
@@ -136,7 +136,7 @@ def _value(text: str) -> Any:
     if text.lstrip()[:1] not in ("[", "{"):
         return text
     try:
-        tree, problems = config_file.parse(f"value: {text}", "")
+        tree, problems = file.parse(f"value: {text}", "")
     except ConfigError:  # "[::1]:8000" begins like a list
         return text
     return text if problems else tree["value"]

@@ -11,8 +11,8 @@ from typing import Annotated
 from pydantic import Field, PlainValidator, PrivateAttr
 
 from sidecar.address import Address, Route
-from sidecar.config_policy import Conflict, JudgedSection, PolicySection, Section
-from sidecar.config_values import (
+from sidecar.config.policy import Conflict, JudgedSection, PolicySection, Section
+from sidecar.config.values import (
     AS_DURATION,
     AddressValue,
     Name,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from sidecar.config_values import (
+from sidecar.config.values import (
     AS_DURATION,
     Category,
     ColumnTypeValue,
