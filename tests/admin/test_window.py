@@ -63,3 +63,16 @@ def test_a_histogram_is_what_it_observed_since():
     (found,) = Between(registry.snapshot(), first).observed(catalog.REQUEST_SIZE).values()
 
     assert found == Distribution([0, 1] + [0] * 10, 100)
+
+
+def test_a_histogram_that_began_again_counts_all_it_has():
+    registry = Registry()
+    lag = registry.histogram(catalog.RELAY_LOOP_LAG)
+    buckets = len(catalog.RELAY_LOOP_LAG.buckets) + 1
+    lag.set_total([5] * buckets, 9.0)
+    first = registry.snapshot()
+    lag.set_total([6] + [1] * (buckets - 1), 2.0)
+
+    (found,) = Between(registry.snapshot(), first).observed(catalog.RELAY_LOOP_LAG).values()
+
+    assert found == Distribution([6] + [1] * (buckets - 1), 2.0)

@@ -129,6 +129,17 @@ def test_any_number_comes_back_as_it_went_in(value, accept):
     assert sample.value == value or (math.isnan(value) and math.isnan(sample.value))
 
 
+def test_what_is_no_finite_number_is_spelt_as_the_formats_want():
+    registry = Registry()
+    for name, value in (("a", math.inf), ("b", -math.inf), ("c", math.nan)):
+        registry.gauge(catalog.FEATURE_MEAN).set(value, "m", "1", name)
+
+    lines = render(registry.snapshot())[0].decode().splitlines()
+
+    spelt = [line.rpartition(" ")[2] for line in lines if line.startswith("inference_feature_mean{")]
+    assert spelt == ["+Inf", "-Inf", "NaN"]
+
+
 def test_help_with_quotes_newlines_and_backslashes_is_escaped_as_each_format_wants():
     metric = Metric("x", MetricKind.GAUGE, 'a "b" \\ c\nd')
     for accept in ("", OPENMETRICS_ACCEPT):
