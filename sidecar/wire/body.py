@@ -40,10 +40,11 @@ class Capture:
             self.fail(BodyProblem.TOO_LARGE)
         elif not self._data:
             self._data = data
-        elif isinstance(self._data, bytearray):
-            self._data += data
         else:
-            self._data = bytearray(self._data) + data
+            # Thousands of small pieces are no thousands of objects.
+            if isinstance(self._data, bytes):
+                self._data = bytearray(self._data)
+            self._data += data
 
     def miss(self, length: int) -> None:
         """Count `length` bytes that were not copied."""
@@ -63,12 +64,14 @@ class Capture:
 
     def finish(self, coding: str | None, limits: Limits) -> CapturedBody:
         """The body as decoders see it; the memory is no longer ours."""
-        data, problem = self._data, self.problem
-        if data:
-            self.drop()
-            if coding is not None:
-                data, problem = decode(data, coding, limits)
-        return CapturedBody(bytes(data), self.size, problem)
+        data = self._data
+        if not data:
+            return CapturedBody(b"", self.size, self.problem)
+        self.drop()
+        if coding is None:
+            return CapturedBody(bytes(data), self.size)
+        decoded, problem = decode(data, coding, limits)
+        return CapturedBody(decoded, self.size, problem)
 
 
 def codings_of(value: str) -> list[str]:

@@ -96,8 +96,6 @@ class _Connection:
             http.data(direction, data, time)
         except Unreadable as problem:
             return self._unreadable(http, problem)
-        if http.tunnel:
-            self.http, self.protocol = None, "http1"
         return http.take()
 
     def gap(self, direction: int, offset: int, length: int, until: float) -> list[Exchange]:
@@ -291,7 +289,10 @@ class Wire:
         if connection is None:
             return []
         if kind is Kind.GAP:
-            return connection.gap(chunk.direction, chunk.offset, chunk.length, chunk.until)
+            done = connection.gap(chunk.direction, chunk.offset, chunk.length, chunk.until)
+            if connection.http is not None and connection.http.ledger.notable:
+                self._note(connection, connection.http, chunk.direction)
+            return done
         if kind is Kind.END:
             return connection.end(chunk.direction, time)
         if kind is Kind.RESET:
@@ -322,6 +323,10 @@ class Wire:
 
     def _note(self, connection: _Connection, http: Http1, direction: int) -> None:
         http.ledger.notable = False
+        if http.tunnel:
+            connection.http, connection.protocol = None, "http1"
+            self._skip_for_ever(connection)
+            return
         if http.answered_early:
             self._early.add(connection.id)
         remaining = http.remaining(direction)

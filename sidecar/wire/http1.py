@@ -16,6 +16,7 @@ from sidecar.wire.pending import Accounts, Ledger, Pending
 # Bytes that can begin a method or a status line. Anything else is not HTTP/1 and need not be buffered.
 _METHOD_START = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _STATUS_START = ord("H")
+_JSON = "application/json"
 
 
 class Http1:
@@ -261,9 +262,11 @@ class _Answers(_Side):
         if length == 0:
             return 0
         pending.response = self._capture(length)
-        if "content-type" in headers:
+        content_type = headers.get("content-type", _JSON)
+        # Most answers are JSON: no need to ask what a stream of it would look like.
+        if content_type != _JSON:
             pending.stream = open_stream(
-                headers["content-type"],
+                content_type,
                 headers.get("content-encoding"),
                 ledger.accounts.limits,
                 ledger.accounts.bodies,
@@ -294,6 +297,7 @@ class _Answers(_Side):
         pending.response_last = time
         pending.answered = True
         if not self._ledger.readable:
+            self._ledger.notable = True
             self.stop()
         if pending.requested:
             self._ledger.complete(pending)

@@ -5,7 +5,15 @@ The n-th answer belongs to the n-th request; this is the only place that knows.
 
 from dataclasses import dataclass, field
 
-from sidecar.exchange import BodyProblem, CapturedBody, Exchange, Outcome, Timings, outcome_of_status
+from sidecar.exchange import (
+    BodyProblem,
+    CapturedBody,
+    Exchange,
+    Outcome,
+    StreamEvent,
+    Timings,
+    outcome_of_status,
+)
 from sidecar.wire.body import Capture
 from sidecar.wire.event_stream import EventStream
 from sidecar.wire.limits import Budget, Limits
@@ -129,11 +137,12 @@ class Ledger:
 
     def _exchange(self, pending: Pending, outcome: Outcome) -> Exchange:
         limits = self.accounts.limits
-        why = BodyProblem.GAP if outcome is Outcome.UNOBSERVED else BodyProblem.CUT
-        stream = pending.stream
-        whole = pending.answered and (
-            pending.response is None or pending.response.problem is not BodyProblem.GAP
-        )
+        request_problem = response_problem = None
+        if not pending.requested:
+            request_problem = _why(outcome)
+        if not pending.answered and pending.status is not None:
+            response_problem = _why(outcome)
+        events = [] if pending.stream is None else _events(pending, pending.stream)
         return Exchange(
             self.connection,
             "http1",
@@ -145,16 +154,20 @@ class Ledger:
             self.route,
             pending.headers,
             pending.response_headers,
-            _body(pending.request, pending.headers, None if pending.requested else why, limits),
-            _body(
-                pending.response,
-                pending.response_headers,
-                None if pending.answered or pending.status is None else why,
-                limits,
-            ),
-            stream is not None,
-            [] if stream is None else stream.finish(pending.response_last or pending.first, whole),
+            _body(pending.request, pending.headers, request_problem, limits),
+            _body(pending.response, pending.response_headers, response_problem, limits),
+            pending.stream is not None,
+            events,
         )
+
+
+def _why(outcome: Outcome) -> BodyProblem:
+    return BodyProblem.GAP if outcome is Outcome.UNOBSERVED else BodyProblem.CUT
+
+
+def _events(pending: Pending, stream: EventStream) -> list[StreamEvent]:
+    whole = pending.answered and (pending.response is None or pending.response.problem is not BodyProblem.GAP)
+    return stream.finish(pending.response_last or pending.first, whole)
 
 
 def _body(

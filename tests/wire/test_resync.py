@@ -248,3 +248,10 @@ def test_no_gap_makes_an_exchange_of_what_was_never_sent(turns, gaps):
     assert wire.captured_bytes == 0
     if not gaps:
         assert len(exchanges) == len(turns)
+
+
+def test_an_early_answer_whose_end_was_lost_is_reported_after_a_while_too():
+    wire = Wire()
+    script = play().client(request(body=b"x" * 100)[:-50]).server(answer(b"12345")[:-5]).server_gap(5)
+    assert script.exchanges(wire) == []
+    assert [e.status for e in wire.tick(script.now + 10)] == [200]
