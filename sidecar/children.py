@@ -111,6 +111,8 @@ class Child:
                 pass_fds=(theirs.fileno(), *descriptors),
                 stdin=subprocess.DEVNULL,
                 env={**_ENVIRONMENT, **os.environ},
+                # Ctrl-C in a terminal reaches a whole group: a child that still imports would die of it.
+                process_group=0,
             )
         except OSError:
             ours.close()

@@ -1,6 +1,7 @@
 """Children are started, heard, restarted and ended."""
 
 import asyncio
+import os
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -52,6 +53,15 @@ async def test_a_child_gets_its_setup_and_is_heard(case: Case) -> None:
     case.child.release({"stop": True})
     assert await case.child.gone(10)
     assert case.starts == 1
+
+
+async def test_ctrl_c_in_a_terminal_does_not_reach_a_child(case: Case) -> None:
+    case.child.start()
+    await case.heard.get()
+    assert case.child.pid is not None
+    assert os.getpgid(case.child.pid) != os.getpgid(0)
+    case.child.release({"stop": True})
+    assert await case.child.gone(10)
 
 
 async def test_a_child_that_ends_is_started_again_with_a_new_setup(case: Case) -> None:
