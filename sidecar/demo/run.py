@@ -56,7 +56,8 @@ def _cancel_on_signal(interrupted: list[int]) -> None:
             interrupted.append(number)
             task.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # A terminal that is closed hangs up: what was started must not stay behind it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, cancel, number)
 
 

@@ -73,7 +73,7 @@ def test_a_demo_that_is_too_short_is_refused_before_anything_is_started():
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_interrupted_it_leaves_no_process_and_no_file_behind(number, tmp_path):
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sidecar", "demo", "--headless", "--seconds", "90"),

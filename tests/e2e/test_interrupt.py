@@ -13,8 +13,10 @@ from tests.e2e.conftest import eventually
 from tests.e2e.processes import alive, descendants
 
 
+# /metrics is answered at once, while relay and observer may still be starting; the status by the observer.
+@pytest.mark.parametrize("path", ["/metrics", "/api/v1/status"], ids=["starting", "running"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_sidecar_run_leaves_nothing_behind(number):
+async def test_sidecar_run_leaves_nothing_behind(number, path):
     upstream, listen, admin = free_ports(3)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sidecar", "run"),
@@ -26,7 +28,7 @@ async def test_sidecar_run_leaves_nothing_behind(number):
         start_new_session=True,
     )
     try:
-        await eventually(lambda: answers(f"http://127.0.0.1:{admin}/metrics"), "metrics served")
+        await eventually(lambda: answers(f"http://127.0.0.1:{admin}{path}"), f"{path} served")
         started = descendants(process.pid)
         assert len(started) >= 2, "a relay worker and the observer"
         os.killpg(process.pid, number)
