@@ -11,6 +11,8 @@ from sidecar.wire.limits import Budget, Limits
 
 # Memory of an event besides its data: two objects and a place in a list, measured 140 bytes.
 _EVENT_BYTES = 144
+# What a line past the limit is taken for: a comment in one format, nothing that could be in the other.
+_DROPPED_LINE = b":"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -71,14 +73,14 @@ class _Lines:
         if lines and (self._rest or self._too_long):
             lines[0] = self._complete(lines[0])
         self._keep(rest)
-        return lines
+        return [line if len(line) <= self._limit else _DROPPED_LINE for line in lines]
 
     def rest(self) -> bytes:
         """The line that has not ended; it is forgotten here."""
         return self._complete(b"")
 
     def _complete(self, end: bytes) -> bytes:
-        line = b":" if self._too_long else bytes(self._rest) + end
+        line = _DROPPED_LINE if self._too_long else bytes(self._rest) + end
         self._budget.give_back(len(self._rest))
         self._rest = bytearray()
         self._too_long = False
@@ -127,6 +129,11 @@ class SseReader:
         if text and not self._seen_data:
             self._events.add(time, data)
 
+    @property
+    def settled(self) -> bool:
+        """Whether what is kept are events, not text that the first event will replace."""
+        return self._seen_data
+
     def finish(self, time: float, whole: bool) -> None:
         """The stream ended. A last event without its blank line counts if the body was whole."""
         line = self._lines.rest()
@@ -174,6 +181,7 @@ class NdjsonReader:
     """One JSON value per line."""
 
     __slots__ = ("_events", "_lines")
+    settled = True
 
     def __init__(self, events: Events, limits: Limits, budget: Budget) -> None:
         self._events = events
@@ -191,7 +199,7 @@ class NdjsonReader:
             self._take(line, time)
 
     def _take(self, line: bytes, time: float) -> None:
-        if line.strip() and line != b":":
+        if line.strip() and line != _DROPPED_LINE:
             self._events.add(time, line)
 
 
@@ -224,7 +232,7 @@ class EventStream:
         text = self._inflater.feed(data)
         if text:
             self._reader.feed(text, time)
-        if self._inflater.failed or self._events.full:
+        if self._inflater.failed or (self._events.full and self._reader.settled):
             self.stop()
 
     def stop(self) -> None:

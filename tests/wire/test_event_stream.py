@@ -144,3 +144,15 @@ def test_a_compressed_bomb_in_a_stream_stops_the_events():
     exchange = stream(bomb, head=stream_head("text/event-stream", "content-encoding: gzip"))
     assert [event.data for event in exchange.events] == [b"x"]
     assert exchange.response.problem is BodyProblem.EXPANDS_TOO_MUCH
+
+
+def test_comments_without_end_do_not_hide_the_first_event():
+    exchange = stream(*[b": ping\n\n"] * 50, b"data: a\n\n", limits=Limits(events=5))
+    assert [event.data for event in exchange.events] == [b"a"]
+
+
+def test_a_line_past_the_limit_is_dropped_however_it_comes():
+    text = b'{"a":1}\n{"long":"' + b"x" * 500 + b'"}\n{"b":2}\n'
+    for pieces in ([text], [text[at : at + 7] for at in range(0, len(text), 7)]):
+        exchange = stream(*pieces, head=stream_head("application/x-ndjson"), limits=Limits(event_bytes=100))
+        assert [event.data for event in exchange.events] == [b'{"a":1}', b'{"b":2}']
