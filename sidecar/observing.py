@@ -103,7 +103,7 @@ class Observing:
             "listen": ", ".join(str(route.listen) for route in routes),
             "verdicts": [_shown(verdict) for verdict in reversed(self._pipeline.drift.verdicts())],
             "learning": {
-                model: {"rows_seen": state.rows_seen, "rows_needed": state.rows_needed}
+                model: {"rows": state.rows_seen, "needed": state.rows_needed}
                 for model, state in references.status().items()
                 if not state.ready
             },
@@ -150,6 +150,8 @@ class Observing:
             os.environ,
             otlp.endpoint or "",
             version=__version__,
+            # Several sidecars on one host are told apart by where they are scraped.
+            instance=f"{platform.node()}:{self._settings.admin.port}",
         )
         if settings is None:
             return None

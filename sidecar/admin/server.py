@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from sidecar import sockets
 from sidecar.address import Address
 from sidecar.admin.guard import guard, harden, problem
 from sidecar.admin.page import page
@@ -65,7 +66,7 @@ def create_app(source: StatusSource, hosts: Collection[str] = ()) -> web.Applica
 
 
 async def serve(app: web.Application, address: Address) -> web.AppRunner:
-    """Serve on an address until the runner is cleaned up. Raises OSError when it is taken."""
+    """Serve on an address until the runner is cleaned up. Raises SidecarError when it cannot be had."""
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -76,10 +77,7 @@ async def serve(app: web.Application, address: Address) -> web.AppRunner:
     )
     await runner.setup()
     try:
-        if address.is_unix:
-            await web.UnixSite(runner, address.path).start()
-        else:
-            await web.TCPSite(runner, address.host, address.port).start()
+        await web.SockSite(runner, sockets.listen(address)).start()
     except BaseException:
         await runner.cleanup()
         raise

@@ -16,6 +16,7 @@ from sidecar.address import Address
 from sidecar.admin import server
 from sidecar.admin.server import create_app, serve
 from sidecar.admin.status import Details
+from sidecar.errors import SidecarError
 from sidecar.registry import Registry, Snapshot
 from tests.admin.incident import broken, healthy
 
@@ -260,7 +261,7 @@ async def test_it_listens_on_tcp_too_and_says_when_it_cannot():
             session.get(f"http://{host}:{port}/metrics") as response,
         ):
             assert response.status == 200
-        with pytest.raises(OSError):
+        with pytest.raises(SidecarError):
             await serve(create_app(Source()), Address("127.0.0.1", port))
     finally:
         await runner.cleanup()
