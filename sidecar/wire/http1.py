@@ -1,7 +1,7 @@
 """One HTTP/1 connection read from a moment at which it is known to be between two messages.
 
-Pairs what the two sides say. Sides with no doubt: a head that cannot be read, an answer to nothing or a
-lost place raise Unreadable or are reported, and the caller decides what becomes of the connection.
+Pairs what the two sides say. It never guesses: a head that cannot be read or an answer to nothing raises
+Unreadable, a lost place is reported, and the caller decides what becomes of the connection.
 The trap: who ends the connection when. A client that closes and one that only half-closes look the same.
 """
 
