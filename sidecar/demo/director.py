@@ -56,6 +56,7 @@ class Director:
     traffic: Traffic
     scenes: tuple[Scene, ...]
     audience: Audience
+    tick_seconds: float = TICK_SECONDS
     recent: Recent = field(default_factory=Recent)
     findings: dict[str, Finding] = field(default_factory=dict)
     false_alarms: dict[str, Finding] = field(default_factory=dict)
@@ -65,12 +66,12 @@ class Director:
         """Run the script to its end and account for everything. Raises SidecarError when a part dies."""
         self.findings = {s.phase.name: Finding(s.phase.name) for s in self.scenes if s.phase.detection}
         stop = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.traffic.run(stop))
-            try:
-                await self._follow_script()
-            finally:
-                stop.set()
+        traffic = asyncio.create_task(self.traffic.run(stop))
+        try:
+            await self._follow_script()
+        finally:
+            stop.set()
+            await traffic
         accounts = await self._settle()
         incident = len(self.scenes) > 1
         monitoring = self.stack.monitoring
@@ -93,7 +94,7 @@ class Director:
             self._watch(scene)
             told = self._tell_pages(told)
             self.audience.show(self._frame(scene, monotonic() - started))
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(self.tick_seconds)
 
     async def _cue(self, scene: Scene) -> None:
         """Put the faults of a scene in force, and those of the last one out of it."""
@@ -123,7 +124,7 @@ class Director:
     def _tell_pages(self, told: int) -> int:
         pages = self.stack.monitoring.pages if self.stack.monitoring else []
         for page in pages[told:]:
-            self.audience.say(f"  {page.severity.upper()} received: {page.alertname}. {page.summary}")
+            self.audience.say(f"  {page.severity.upper()} received: {page.headline}")
         return len(pages)
 
     def _still_running(self) -> None:
@@ -144,7 +145,7 @@ class Director:
         deadline = monotonic() + SETTLE_SECONDS
         observed = await self._observed()
         while observed < counts.sent and monotonic() < deadline:
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(self.tick_seconds)
             observed = await self._observed()
         answered, injected = await self.stack.model.stop()
         return Accounts(counts.sent, dict(counts.failures), observed, answered, injected)

@@ -4,7 +4,6 @@ Only when both are installed: the demo downloads nothing. The rules are those of
 their windows shortened, because nobody waits an hour for a demo.
 """
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +16,7 @@ import yaml
 from aiohttp import web
 
 from sidecar.clock import wall
-from sidecar.demo.processes import Child, free_ports, running, until
+from sidecar.demo.processes import free_ports, running, until
 from sidecar.demo.summary import Page
 
 HOW_TO_INSTALL = (
@@ -66,21 +65,17 @@ async def monitoring(
     state.alertmanager_url = f"http://127.0.0.1:{alertmanager_port}"
     async with AsyncExitStack() as stack:
         webhook = await stack.enter_async_context(_webhook(lambda body: _receive(state, body)))
-        alertmanager_file = _write(directory / "alertmanager.yml", _alertmanager_config(webhook))
-        prometheus_file = _write(
-            directory / "prometheus.yml", _prometheus_config(rules, targets, alertmanager_port)
-        )
-        await asyncio.gather(
-            _start(stack, "Alertmanager", _alertmanager(programs, alertmanager_file, alertmanager_port),
-                   directory, state.alertmanager_url),
-            _start(stack, "Prometheus", _prometheus(programs, prometheus_file, prometheus_port),
-                   directory, state.prometheus_url),
-        )  # fmt: skip
+        config = _write(directory / "alertmanager.yml", _alertmanager_config(webhook))
+        arguments = _alertmanager(programs, config, alertmanager_port)
+        await _start(stack, "Alertmanager", arguments, directory, state.alertmanager_url)
+        config = _write(directory / "prometheus.yml", _prometheus_config(rules, targets, alertmanager_port))
+        arguments = _prometheus(programs, config, prometheus_port)
+        await _start(stack, "Prometheus", arguments, directory, state.prometheus_url)
         yield state
 
 
 async def _start(stack: AsyncExitStack, name: str, arguments: list[str], directory: Path, url: str) -> None:
-    child: Child = await stack.enter_async_context(running(name, arguments, directory / f"{name}.log"))
+    child = await stack.enter_async_context(running(name, arguments, directory / f"{name}.log"))
     await until(lambda: answers(f"{url}/-/ready"), child)
 
 

@@ -102,34 +102,32 @@ async def stack(data: dataset.Data, programs: Programs | None) -> AsyncIterator[
     async with AsyncExitStack() as parts:
         directory = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="sidecar-demo-")))
         model_port, port, admin_port = free_ports(3)
-        control, _ = await asyncio.gather(
-            _start_model(parts, directory, model_port), _build_reference(directory, data)
-        )
-        config = _write_config(directory, model_port, port, admin_port)
+        control = await _start_model(parts, directory, model_port)
+        await _build_reference(directory, data)  # while the model learns
+        await until(lambda: answers(f"http://127.0.0.1:{model_port}/v2/health/ready"), control.child)
+        sidecar = await _start_sidecar(parts, _write_config(directory, model_port, port, admin_port))
         timeout = aiohttp.ClientTimeout(total=_SCRAPE_SECONDS)
         session = await parts.enter_async_context(aiohttp.ClientSession(timeout=timeout))
-        arguments = _sidecar("run", "--config", str(config))
-        sidecar = await parts.enter_async_context(
-            running("the sidecar", arguments, directory / "sidecar.log")
-        )
         url, admin_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin_port}"
-        running_stack = Stack(directory, url, admin_url, control, sidecar, None, session)
-        await until(running_stack.observes, sidecar)
+        whole = Stack(directory, url, admin_url, control, sidecar, None, session)
+        await until(whole.observes, sidecar)
         if programs is not None:
-            targets = [f"127.0.0.1:{admin_port}"]
-            running_stack.monitoring = await parts.enter_async_context(
-                monitoring(programs, directory, _write_rules(directory), targets)
-            )
-        yield running_stack
+            watched = monitoring(programs, directory, _write_rules(directory), [f"127.0.0.1:{admin_port}"])
+            whole.monitoring = await parts.enter_async_context(watched)
+        yield whole
 
 
 async def _start_model(parts: AsyncExitStack, directory: Path, port: int) -> ModelControl:
     arguments = [sys.executable, "-m", "sidecar.demo.model_server", "--port", str(port), "--controlled"]
-    child = await parts.enter_async_context(
-        running("the model server", arguments, directory / "model.log", piped=True)
+    log = directory / "model.log"
+    return ModelControl(
+        await parts.enter_async_context(running("the model server", arguments, log, piped=True))
     )
-    await until(lambda: answers(f"http://127.0.0.1:{port}/v2/health/ready"), child)
-    return ModelControl(child)
+
+
+async def _start_sidecar(parts: AsyncExitStack, config: Path) -> Child:
+    arguments, log = _sidecar("run", "--config", str(config)), config.parent / "sidecar.log"
+    return await parts.enter_async_context(running("the sidecar", arguments, log))
 
 
 async def _build_reference(directory: Path, data: dataset.Data) -> None:

@@ -41,6 +41,12 @@ class Page:
     received_at: float
     summary: str = ""
 
+    @property
+    def headline(self) -> str:
+        """Its name and what it says, without the model, of which the demo has only one."""
+        said = self.summary.partition(": ")[2] or self.summary
+        return f"{self.alertname}: {said}" if said else self.alertname
+
 
 @dataclass(slots=True)
 class Accounts:
@@ -139,7 +145,7 @@ def as_text(report: Report) -> Iterable[str]:
         )
         yield f"  {finding.name.replace('_', ' '):<18}{seen}"
     for page in report.pages:
-        yield f"  {page.severity:<18}{page.alertname}"
+        yield f"  {page.severity:<18}{page.headline}"
     accounts = report.accounts
     failed = sum(accounts.failures.values())
     yield (

@@ -71,6 +71,13 @@ def test_a_request_that_cannot_be_accounted_for_is_a_problem(accounts, sentence)
     assert any(sentence in problem for problem in problems(report(accounts=accounts)))
 
 
+def test_a_page_is_told_without_its_model():
+    page = Page("InferenceDrift", "page", 0.0, "image-segments: the feature x has drifted")
+
+    assert page.headline == "InferenceDrift: the feature x has drifted"
+    assert Page("A", "page", 0.0).headline == "A"
+
+
 def test_the_text_names_every_phase_and_every_page():
     text = "\n".join(
         as_text(report(findings=[Finding("shift", 1.0, 2.0, "x drifts"), Finding("null_surge", 1.0)]))
