@@ -197,7 +197,7 @@ CHUNKS_DROPPED = Metric(
 )  # fmt: skip
 UPSTREAM_CONNECT_FAILURES = Metric(
     "sidecar_upstream_connect_failures_total", COUNTER, "Connections that found no model server behind.",
-    ("reason",), unit="{connection}", closed={"reason": ("refused", "timeout", "unreachable", "other")},
+    ("reason",), unit="{connection}", closed={"reason": ("refused", "timeout", "unreachable", "loop", "other")},
 )  # fmt: skip
 RELAY_LOOP_LAG = Metric(
     "sidecar_relay_loop_lag_seconds", HISTOGRAM,

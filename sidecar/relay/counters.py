@@ -23,7 +23,7 @@ class Counters:
         self.bytes = [0, 0]
         self.dropped_bytes: Counter[str] = Counter(skipped=0, observer_behind=0, observer_down=0)
         self.dropped_chunks: Counter[str] = Counter(observer_behind=0, observer_down=0)
-        self.connect_failures: Counter[str] = Counter(refused=0, timeout=0, unreachable=0, other=0)
+        self.connect_failures: Counter[str] = Counter(refused=0, timeout=0, unreachable=0, loop=0, other=0)
         self._lag_counts = [0] * (len(LAG_BUCKETS) + 1)
         self._lag_sum = 0.0
 

@@ -1,31 +1,23 @@
 """Accepts connections on inherited sockets and finds each one its upstream.
 
 One upstream connection per client connection, opened at once. What a client sends before the upstream
-stands waits in the pair, one read at most: then the client is paused.
+stands waits in the pair, one read at most: then the client is paused. A connection that would lead back
+to ourselves is refused: it would never end.
 """
 
 import asyncio
 import errno
 import socket
-from dataclasses import dataclass
+from typing import Any
 
 from sidecar.relay.counters import Counters
-from sidecar.relay.pair import Pair, Side
+from sidecar.relay.pair import Pair, Side, reset
 from sidecar.relay.refusal import Refusal
 from sidecar.relay.tee import Tee
+from sidecar.relay.upstream import Dial, Place, Upstream, original_destination
 
 # One more than any burst we want to lose; the listening socket was bound with it by the supervisor.
 BACKLOG = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Where a route leads: host and port, or the path of a unix socket."""
-
-    name: str
-    host: str = ""
-    port: int = 0
-    path: str = ""
 
 
 class Listener:
@@ -38,27 +30,37 @@ class Listener:
         self._connect_timeout = connect_timeout
         self._serial = worker << 40
         self._servers: list[asyncio.Server] = []
-        self._connecting: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        # The near ends of our upstream connections: whoever comes from one of them is ourselves.
+        self._our_ends: set[Any] = set()
         self.pairs: dict[int, Pair] = {}
 
-    async def listen(self, sock: socket.socket, route: str, upstream: Upstream) -> None:
-        """Accept on `sock` for ever."""
+    async def listen(self, sock: socket.socket, route: str, upstream: Upstream | None) -> None:
+        """Accept on `sock` for ever. Without an upstream, connections go where they were redirected from."""
 
         def accepted() -> Side:
             return self._accept(route, upstream)
 
+        if upstream is not None:
+            await upstream.resolve()
+            self._keep(upstream.keep_resolved())
         create = self._loop.create_unix_server if sock.family == socket.AF_UNIX else self._loop.create_server
-        server = await create(accepted, sock=sock, backlog=BACKLOG)
-        self._servers.append(server)
+        self._servers.append(await create(accepted, sock=sock, backlog=BACKLOG))
 
     def stop_accepting(self) -> None:
         """Close our copies of the listening sockets; pairs live on."""
         for server in self._servers:
             server.close()
 
-    def _accept(self, route: str, upstream: Upstream) -> Side:
+    def _keep(self, work: Any) -> asyncio.Task[Any]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _accept(self, route: str, upstream: Upstream | None) -> Side:
         self._serial += 1
-        meta = {"route": route, "upstream": upstream.name}
+        meta = {"route": route, "upstream": upstream.name if upstream else "redirect"}
         pair = Pair(self._serial, meta, self._tee, self._counters)
         self.pairs[pair.connection] = pair
         self._counters.connections += 1
@@ -66,37 +68,54 @@ class Listener:
         pair.client.on_made = lambda: self._made(pair, upstream)
         return pair.client
 
-    def _made(self, pair: Pair, upstream: Upstream) -> None:
+    def _made(self, pair: Pair, upstream: Upstream | None) -> None:
+        assert pair.client.transport is not None
         self._tee.event(pair.opened(new=True))
-        task = self._loop.create_task(self._connect(pair, upstream))
-        self._connecting.add(task)
-        task.add_done_callback(self._connecting.discard)
-
-    async def _connect(self, pair: Pair, upstream: Upstream) -> None:
-        try:
-            async with asyncio.timeout(self._connect_timeout):
-                if upstream.path:
-                    await self._loop.create_unix_connection(lambda: pair.server, upstream.path)
-                else:
-                    await self._loop.create_connection(lambda: pair.server, upstream.host, upstream.port)
-        except OSError as error:  # TimeoutError is one
-            self._refuse(pair, upstream, error)
+        places = upstream.places if upstream else _redirected(pair)
+        if (not places and upstream is None) or self._is_ourselves(pair):
+            self._counters.connect_failures["loop"] += 1
+            reset(pair.client.transport)
             return
-        if pair.client.lost:
-            pair.abort()
-        else:
-            pair.join()
+        Dial(
+            places,
+            self._connect_timeout,
+            lambda sock: self._reached(pair, sock),
+            lambda error: self._refuse(pair, error),
+        ).start()
 
-    def _refuse(self, pair: Pair, upstream: Upstream, error: OSError) -> None:
+    def _is_ourselves(self, pair: Pair) -> bool:
+        assert pair.client.transport is not None
+        return pair.client.transport.get_extra_info("peername") in self._our_ends
+
+    def _reached(self, pair: Pair, sock: socket.socket) -> None:
+        if pair.client.lost:
+            sock.close()
+            self._lost(pair)
+            return
+        if sock.family != socket.AF_UNIX:
+            pair.our_end = sock.getsockname()
+            self._our_ends.add(pair.our_end)
+        pair.server.on_made = pair.join
+        self._keep(self._loop.create_connection(lambda: pair.server, sock=sock))
+
+    def _refuse(self, pair: Pair, error: OSError) -> None:
         reason, detail = _why(error)
         self._counters.connect_failures[reason] += 1
         if not pair.client.lost:
-            Refusal(pair, upstream.name, reason, detail).start()
+            Refusal(pair, pair.meta["upstream"], reason, detail).start()
 
     def _lost(self, pair: Pair) -> None:
         if pair.closed_now():
+            self._our_ends.discard(pair.our_end)
             del self.pairs[pair.connection]
             self._counters.connections -= 1
+
+
+def _redirected(pair: Pair) -> list[Place]:
+    """The original destination of a redirected client."""
+    assert pair.client.transport is not None
+    place = original_destination(pair.client.transport.get_extra_info("socket"))
+    return [] if place is None else [place]
 
 
 def _why(error: OSError) -> tuple[str, str]:

@@ -117,13 +117,14 @@ class Side(asyncio.Protocol):
 class Pair:
     """Both sides of one relayed connection, and what is said of it to the observer."""
 
-    __slots__ = ("client", "closed", "connection", "early", "meta", "server", "tee")
+    __slots__ = ("client", "closed", "connection", "early", "meta", "our_end", "server", "tee")
 
     def __init__(self, connection: int, meta: dict[str, str], tee: Tee, counters: Counters) -> None:
         self.connection = connection
         self.meta = meta
         self.tee = tee
         self.closed = False
+        self.our_end: object = None
         self.early: list[bytes] = []
         self.client = Side(connection, FROM_CLIENT, tee, counters)
         self.server = Side(connection, FROM_SERVER, tee, counters)

@@ -12,8 +12,9 @@ import uvloop
 
 from sidecar.chunk import Chunk, FrameReader, Kind, encode
 from sidecar.relay.counters import Counters
-from sidecar.relay.listener import Listener, Upstream
+from sidecar.relay.listener import Listener
 from sidecar.relay.tee import Tee
+from sidecar.relay.upstream import Upstream
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from sidecar.chunk import FROM_CLIENT, Kind
-from sidecar.relay.listener import Upstream
+from sidecar.relay.upstream import Upstream
 from tests.relay.conftest import Relay
 
 NOBODY = Upstream("127.0.0.1:1", "127.0.0.1", 1)

@@ -1,0 +1,171 @@
+"""Where a route leads, and how to get there: one connection attempt, without a task of its own.
+
+Names are resolved beside the traffic, never for a connection that waits; several addresses are tried in
+turn. The trap: connecting to a full unix socket fails at once instead of waiting, so we wait.
+"""
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+# A model server that moved is found again in this time; a lookup in between costs nobody anything.
+RESOLVE_SECONDS = 5.0
+_FULL_RETRY_SECONDS = 0.01
+
+Place = tuple[int, Any]
+
+
+@dataclass(slots=True)
+class Upstream:
+    """A model server: host and port, or the path of a unix socket. `name` is how people wrote it."""
+
+    name: str
+    host: str = ""
+    port: int = 0
+    path: str = ""
+    places: list[Place] = field(default_factory=list)
+
+    async def resolve(self) -> None:
+        """Find the addresses; keep the old ones when the name cannot be resolved now."""
+        if self.path:
+            self.places = [(socket.AF_UNIX, self.path)]
+            return
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(OSError):
+            found = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            self.places = list(dict.fromkeys((int(family), where) for family, _, _, _, where in found))
+
+    async def keep_resolved(self) -> None:
+        """Resolve again and again, if there is a name to resolve."""
+        while not self.path and not _is_literal(self.host):
+            await asyncio.sleep(RESOLVE_SECONDS)
+            await self.resolve()
+
+
+def original_destination(sock: socket.socket) -> Place | None:
+    """Where a connection went before an iptables REDIRECT sent it here; None if nothing redirected it."""
+    level, size = (socket.IPPROTO_IP, 16) if sock.family == socket.AF_INET else (socket.IPPROTO_IPV6, 28)
+    try:
+        raw = sock.getsockopt(level, _SO_ORIGINAL_DST, size)
+    except OSError:
+        return None
+    port = int.from_bytes(raw[2:4], "big")
+    address = raw[4:8] if sock.family == socket.AF_INET else raw[8:24]
+    host = socket.inet_ntop(sock.family, address)
+    return None if (host, port) == sock.getsockname()[:2] else (int(sock.family), (host, port))
+
+
+# linux/netfilter_ipv4.h and its IPv6 twin; the socket module does not name it.
+_SO_ORIGINAL_DST = 80
+
+
+class Dial:
+    """One attempt to reach any of `places`; exactly one of `reached` and `failed` is called, once."""
+
+    def __init__(
+        self,
+        places: list[Place],
+        seconds: float,
+        reached: Callable[[socket.socket], None],
+        failed: Callable[[OSError], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._left = list(places)
+        self._seconds = seconds
+        self._reached = reached
+        self._failed = failed
+        self._error: OSError = socket.gaierror(socket.EAI_NONAME, "its name cannot be resolved")
+        self._socket: socket.socket | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Try the next address; on one machine it usually stands before this returns."""
+        while self._left:
+            family, where = self._left[0]
+            try:
+                sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            except OSError as error:  # no descriptor left
+                self._give_up(error)
+                return
+            code = sock.connect_ex(where)
+            if code == 0:
+                self._stand(sock)
+                return
+            if code == errno.EINPROGRESS:
+                self._wait(sock)
+                return
+            sock.close()
+            if code == errno.EAGAIN:
+                self._later()
+                return
+            self._next(code)
+        self._give_up(self._error)
+
+    def abandon(self) -> None:
+        """Nobody wants it any more."""
+        self._left.clear()
+        self._settle()
+
+    def _wait(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._loop.add_writer(sock, self._writable)
+        self._set_deadline()
+
+    def _later(self) -> None:
+        self._set_deadline()
+        self._loop.call_later(_FULL_RETRY_SECONDS, self._again)
+
+    def _again(self) -> None:
+        if self._left:  # not given up meanwhile
+            self.start()
+
+    def _set_deadline(self) -> None:
+        if self._deadline is None:
+            self._deadline = self._loop.call_later(self._seconds, self._give_up, TimeoutError())
+
+    def _writable(self) -> None:
+        sock, self._socket = self._socket, None
+        assert sock is not None
+        self._loop.remove_writer(sock)
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code == 0:
+            self._stand(sock)
+            return
+        sock.close()
+        self._next(code)
+        self.start()
+
+    def _next(self, code: int) -> None:
+        self._error = OSError(code, os.strerror(code))
+        self._left.pop(0)
+
+    def _stand(self, sock: socket.socket) -> None:
+        self._left.clear()
+        self._settle()
+        self._reached(sock)
+
+    def _give_up(self, error: OSError) -> None:
+        self._left.clear()
+        self._settle()
+        self._failed(error)
+
+    def _settle(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self._socket is not None:
+            self._loop.remove_writer(self._socket)
+            self._socket.close()
+            self._socket = None
+
+
+def _is_literal(host: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError):
+            socket.inet_pton(family, host.partition("%")[0])
+            return True
+    return False
