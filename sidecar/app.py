@@ -12,6 +12,7 @@ import socket
 import sys
 from typing import Any, NoReturn
 
+from sidecar import logs
 from sidecar.config import Settings
 from sidecar.errors import SidecarError, UsageError
 from sidecar.supervisor import Plan
@@ -37,6 +38,7 @@ def observe(settings: Settings, tee: str) -> int:
         leave = asyncio.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, leave.set)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, log.warning, logs.NO_RELOAD)
         observing = Observing(settings, tee, settings.admin)
         await observing.start()
         await leave.wait()
@@ -65,6 +67,7 @@ def _plan(settings: Settings, observer: dict[str, Any] | None = None, tee: str =
 
 def _become_supervisor(plan: Plan) -> NoReturn:
     """Replace this process by a supervisor, which needs none of what reading settings has loaded."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the supervisor says what it thinks of it
     descriptor = os.memfd_create("plan", 0)
     with open(descriptor, "w", closefd=False) as stream:
         stream.write(plan.to_json())
@@ -76,13 +79,12 @@ def _become_supervisor(plan: Plan) -> NoReturn:
 def main() -> None:
     """The observer process of `run`: lower priority, led by the supervisor over one socket."""
     from sidecar.address import Address
-    from sidecar.logs import configure
     from sidecar.observing import Observing
     from sidecar.relay.worker import read_setup
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    configure()
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.SIG_IGN)
+    logs.configure()
     control = socket.socket(fileno=int(sys.argv[1]))
     setup = read_setup(control)
     # Traffic first: with a free core this costs nothing, without one the relay goes ahead of us.

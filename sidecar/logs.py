@@ -25,6 +25,9 @@ MAX_WAITING_LINES = 600
 _FLUSH_SECONDS = 0.5
 _FRAMES = 3
 
+# What whoever sends SIGHUP is told; to end for it would cut the traffic they meant to keep.
+NO_RELOAD = "SIGHUP changes nothing: settings are read at the start only; restart to change them"
+
 
 def configure(
     process: str = "observer", stream: TextIO | None = None, level: int = logging.INFO

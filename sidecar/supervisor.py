@@ -89,6 +89,7 @@ class Supervisor:
     async def run(self) -> int:
         """Serve until told to stop; 0 when all left in order. Raises SidecarError if it cannot start."""
         try:
+            self._heed_signals()
             self._bind()
             await self._start()
             await self._leave.wait()
@@ -108,10 +109,15 @@ class Supervisor:
         if self._plan.admin is not None:
             self._admin = sockets.listen(self._plan.admin)
 
-    async def _start(self) -> None:
+    def _heed_signals(self) -> None:
+        # Before anything is made that a signal could leave behind.
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop, False)
         loop.add_signal_handler(signal.SIGINT, self._stop, True)
+        loop.add_signal_handler(signal.SIGHUP, log.warning, logs.NO_RELOAD)
+
+    async def _start(self) -> None:
+        loop = asyncio.get_running_loop()
         for reason in catalog.OBSERVER_RESTARTS.closed["reason"]:
             self._restarts.add(0, reason)
         if self._plan.observer is not None:

@@ -16,8 +16,9 @@ from typing import Any
 from sidecar import clock
 from sidecar.chunk import Kind
 from sidecar.relay.counters import Counters
-from sidecar.relay.listener import Listener, Upstream
+from sidecar.relay.listener import Listener
 from sidecar.relay.tee import Tee
+from sidecar.relay.upstream import Upstream
 
 _REPORT_SECONDS = 1.0
 _LAG_PROBE_SECONDS = 0.1
@@ -48,7 +49,8 @@ class Worker:
         for route in self._setup["routes"]:
             sock = socket.socket(fileno=route["fd"])
             sock.setblocking(False)
-            await self._listener.listen(sock, route["name"], Upstream(**route["upstream"]))
+            upstream = Upstream(**route["upstream"]) if route["upstream"] else None
+            await self._listener.listen(sock, route["name"], upstream)
         self._tee.connect()
         background = [asyncio.create_task(work) for work in (self._report(), self._probe_lag(), self._obey())]
         self._tell({"ready": True})
@@ -125,8 +127,8 @@ def main() -> None:
     """Entry point of `python -m sidecar.relay.worker FD`."""
     import uvloop
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.SIG_IGN)
     control = socket.socket(fileno=int(sys.argv[1]))
     control.setblocking(True)
     setup = read_setup(control)
