@@ -148,7 +148,7 @@ def _group(slo: str, targets: Sequence[Target], durations: Durations, links: Lin
                 dropped.append(f"No {tier.name} tier for {target.matchers}: it could never fire.")
             else:
                 rules.append(_burn(tier, target, threshold, durations, links))
-        rules.append(_low_traffic(target, links))
+        rules.append(_low_traffic(target, durations, links))
     why = "\n".join([f"{slo}: {_BAD_EVENT[slo]}.", *dropped])
     return Group(f"inference-slo-{slo.replace('_', '-')}", durations.wait("30s"), why, rules)
 
@@ -175,7 +175,7 @@ def _burn(tier: Tier, target: Target, threshold: str, durations: Durations, link
     )
 
 
-def _low_traffic(target: Target, links: Links) -> Alert:
+def _low_traffic(target: Target, durations: Durations, links: Links) -> Alert:
     """Few failures, but again and again: where traffic is low no burn alert ever reaches its floor."""
     slo, at = target.slo, target.matchers
     # 0.5, not 1: `increase` extrapolates both windows by slightly different factors.
@@ -195,6 +195,8 @@ def _low_traffic(target: Target, links: Links) -> Alert:
         f"{words.SHARE} of the events of {words.MODEL} in the last day were bad "
         f"for its {slo} objective: too few for a burn-rate alert, but in the last six hours and before.",
         links.annotations(name, model=True),
+        # The day is worked out less often than the six hours: while a burst begins, the two differ.
+        wait=durations.wait("10m"),
         labels=target.labels,
     )
 
