@@ -47,6 +47,10 @@ class Flow(Protocol):
     gap_first: float
     gap_last: float
 
+    @property
+    def peer(self) -> "Flow | None":
+        """The other direction, once there is one."""
+
 
 class Tee:
     """A worker's link to the observer."""
@@ -93,6 +97,10 @@ class Tee:
         else:
             if flow.gap_length:
                 self._close_gap(flow, offset)
+            # An answer ends the request's silence: without the gap before it, an upload that was skipped
+            # seems to go on, until the connection is used again, and its times are wrong.
+            if flow.peer is not None and flow.peer.gap_length:
+                self._close_gap(flow.peer, flow.peer.offset)
             header = pack_header(Kind.DATA, flow.direction, size, flow.connection, offset, now)
             self._queue.append((header, data))
             self._queued += size + _CHUNK_COST_BYTES

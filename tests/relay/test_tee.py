@@ -145,6 +145,25 @@ async def test_bytes_the_observer_does_not_want_are_skipped_and_counted(relay: R
     writer.close()
 
 
+async def test_an_answer_tells_first_what_is_missing_of_its_request(relay: Relay) -> None:
+    """Else a skipped upload on a connection that then idles would seem to go on, and its times be wrong."""
+    await relay.in_front_of_handler(echo)
+    reader, writer = await asyncio.open_connection(*relay.address)
+    writer.write(b"a")
+    await reader.readexactly(1)
+    first = await relay.observer.until(lambda chunks: [c for c in chunks if c.kind is Kind.DATA])
+    relay.observer.say(Chunk(Kind.SKIP, first[0].connection, FROM_CLIENT, offset=1_000_000))
+    async with asyncio.timeout(10):
+        while relay.tee.flows[first[0].connection, FROM_CLIENT].skip_until == 0:
+            await asyncio.sleep(0)
+    writer.write(b"b" * 1000)
+    await reader.readexactly(1000)
+    await relay.observer.until(lambda chunks: relay.observer.bytes_of(FROM_SERVER) == b"a" + b"b" * 1000)
+    assert seen_bytes(relay, FROM_CLIENT) == 1001
+    assert relay.observer.kinds()[3] is Kind.GAP
+    writer.close()
+
+
 async def test_a_storm_of_connections_against_a_stalled_observer_stays_within_bounds(tmp_path: Path) -> None:
     relay = Relay(tmp_path, budget=64 * 1024)
     await relay.observer.start()
