@@ -65,10 +65,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A pair: what arrives at `listen` is relayed to `upstream`."""
+    """A pair: what arrives at `listen` is relayed to `upstream`; None: to where it was redirected from."""
 
     listen: Address
-    upstream: Address
+    upstream: Address | None
 
 
 def _path(text: str) -> str:

@@ -1,20 +1,20 @@
 """The composition root: settings in, running processes out.
 
-`run`, `relay` and `observe` are what the commands of the same name do. As `python -m sidecar.app FD` it
-is the observer process that the supervisor starts.
+`run`, `relay` and `observe` are what the commands of the same name do.
 """
 
 import asyncio
 import logging
 import os
 import signal
-import socket
 import sys
 from typing import Any, NoReturn
 
+from pydantic import BaseModel
+
 from sidecar import logs
 from sidecar.config import Settings
-from sidecar.errors import SidecarError, UsageError
+from sidecar.errors import UsageError
 from sidecar.supervisor import Plan
 
 log = logging.getLogger("sidecar")
@@ -62,7 +62,13 @@ def _plan(settings: Settings, observer: dict[str, Any] | None = None, tee: str =
         drain_deadline=settings.drain.deadline,
         observer=observer,
         tee=tee,
+        tls=_section(settings.tls),
+        upstream_tls=_section(settings.upstream_tls),
     )
+
+
+def _section(section: BaseModel | None) -> dict[str, Any] | None:
+    return None if section is None else section.model_dump(exclude_none=True)
 
 
 def _become_supervisor(plan: Plan) -> NoReturn:
@@ -74,35 +80,3 @@ def _become_supervisor(plan: Plan) -> NoReturn:
     os.lseek(descriptor, 0, os.SEEK_SET)
     arguments = [sys.executable, "-m", "sidecar.supervisor", str(descriptor), *sys.argv[1:]]
     os.execv(sys.executable, arguments)  # noqa: S606 - ourselves
-
-
-def main() -> None:
-    """The observer process of `run`: lower priority, led by the supervisor over one socket."""
-    from sidecar.address import Address
-    from sidecar.observing import Observing
-    from sidecar.relay.worker import read_setup
-
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, signal.SIG_IGN)
-    logs.configure()
-    control = socket.socket(fileno=int(sys.argv[1]))
-    setup = read_setup(control)
-    # Traffic first: with a free core this costs nothing, without one the relay goes ahead of us.
-    os.nice(10)
-
-    async def serve() -> None:
-        settings = Settings.model_validate_json(setup["settings"])
-        observing = Observing(settings, setup["tee"], Address(path=setup["admin_socket"]))
-        await observing.start()
-        await observing.obey(control)
-        await observing.stop()
-
-    try:
-        asyncio.run(serve())
-    except SidecarError as error:
-        log.error("%s", error)
-        raise SystemExit(error.exit_code) from None
-
-
-if __name__ == "__main__":
-    main()

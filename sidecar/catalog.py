@@ -197,7 +197,8 @@ CHUNKS_DROPPED = Metric(
 )  # fmt: skip
 UPSTREAM_CONNECT_FAILURES = Metric(
     "sidecar_upstream_connect_failures_total", COUNTER, "Connections that found no model server behind.",
-    ("reason",), unit="{connection}", closed={"reason": ("refused", "timeout", "unreachable", "loop", "other")},
+    ("reason",), unit="{connection}",
+    closed={"reason": ("refused", "timeout", "unreachable", "tls", "loop", "other")},
 )  # fmt: skip
 RELAY_LOOP_LAG = Metric(
     "sidecar_relay_loop_lag_seconds", HISTOGRAM,
@@ -234,7 +235,7 @@ OTHER_EXCHANGES = Metric(
 )  # fmt: skip
 OBSERVER_RESTARTS = Metric(
     "sidecar_observer_restarts_total", COUNTER, "Times the observer was started again, and why.",
-    ("reason",), unit="{restart}", closed={"reason": ("exit", "signal", "memory")},
+    ("reason",), unit="{restart}", closed={"reason": ("exit", "signal", "memory", "hung")},
 )  # fmt: skip
 CONFIG_RELOAD_SUCCESSFUL = Metric(
     "sidecar_config_last_reload_successful", GAUGE, "1 if the configuration in use is the newest one given.",

@@ -20,6 +20,7 @@ Every key of the file is a variable too: slos.latency.threshold is SIDECAR_SLOS_
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. A user's mistake is a sentence on stderr, no traceback."""
+    _open_standard_streams()
     parser = _parser()
     try:
         chosen = parser.parse_args(arguments)
@@ -36,6 +37,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output left (| head): nothing to say, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        # A full disk below our output, or no more descriptors: the user's machine, not a fault of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"sidecar: {error.strerror or error}", file=sys.stderr)
+        return 1
+
+
+def _open_standard_streams() -> None:
+    """Point closed standard streams at nothing, before a listening socket takes the place of stderr."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest place that is free, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(descriptor, "r" if descriptor == 0 else "w", closefd=False))  # noqa: SIM115
 
 
 def _call(chosen: argparse.Namespace) -> int:
@@ -89,6 +106,8 @@ def _settings_flags(parser: _Parser) -> None:
     """The flags that are settings; their names are dotted keys with dashes."""
     parser.add_argument("-c", "--config", metavar="FILE", help="YAML file (or SIDECAR_CONFIG)")
     parser.add_argument("--upstream", metavar="ADDRESS", help="the model server: host:port or unix:/path")
+    redirect = "relay to where iptables REDIRECT took each connection from, instead of --upstream"
+    parser.add_argument("--redirect", action="store_const", const="true", help=redirect)
     parser.add_argument("--listen", metavar="ADDRESS", help="where clients connect (0.0.0.0:18080)")
     parser.add_argument("--admin", metavar="ADDRESS", help="probes and metrics (0.0.0.0:19464)")
     parser.add_argument("--reference", metavar="FILE", help="profile made by sidecar profile")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sidecar.config import Settings
 
 # Flags that are settings, by the key they set.
-_FLAGS = ("upstream", "listen", "admin", "reference", "workers")
+_FLAGS = ("upstream", "redirect", "listen", "admin", "reference", "workers")
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -93,7 +93,9 @@ def _tee(chosen: argparse.Namespace) -> str:
 
 
 def _summary(settings: "Settings") -> str:
-    routes = [f"{route.listen} to {route.upstream}" for route in settings.resolved_routes()]
+    routes = [
+        f"{route.listen} to {route.upstream or 'where it was sent'}" for route in settings.resolved_routes()
+    ]
     relays = f"relays {', '.join(routes)}" if routes else "no upstream yet (give --upstream)"
     policies = settings.policies()
     slos = ", ".join(f"{o.slo} {o.objective:f} %" for o in policies.default.objectives)

@@ -20,6 +20,7 @@ from sidecar import __version__, catalog, clock
 from sidecar.address import Address
 from sidecar.admin.server import create_app, serve
 from sidecar.admin.status import Details
+from sidecar.budget import Pacer
 from sidecar.config import Settings
 from sidecar.exporters.otlp_settings import otlp_settings
 from sidecar.monitors.drift_verdict import Verdict
@@ -33,14 +34,17 @@ log = logging.getLogger("sidecar")
 
 # Monitors fold rows that waited a quarter of a second; ticking more often buys nothing.
 _TICK_SECONDS = 0.25
+# Often next to how long the supervisor waits for a sign of life.
+_ALIVE_SECONDS = 5.0
 
 
 class Observing:
     """One observer process. It is also the `StatusSource` of its admin server."""
 
-    def __init__(self, settings: Settings, tee: str, admin: Address) -> None:
+    def __init__(self, settings: Settings, tee: str, admin: Address, pacer: Pacer | None = None) -> None:
         self._settings = settings
         self._admin = admin
+        self._pacer = pacer
         self._pipeline = Pipeline(settings)
         self._registry = self._pipeline.registry
         self._tee = TeeServer(self._pipeline.observer, tee)
@@ -66,8 +70,9 @@ class Observing:
             self._tasks.append(loop.create_task(self._offer(self._otlp.settings.interval)))
 
     async def obey(self, control: socket.socket) -> None:
-        """Listen to the supervisor until it says stop, or is gone."""
+        """Listen to the supervisor until it says stop, or is gone; tell it that this loop runs."""
         reader, writer = await asyncio.open_unix_connection(sock=control)
+        self._tasks.append(asyncio.get_running_loop().create_task(_say_alive(writer)))
         try:
             while line := await reader.readline():
                 message = json.loads(line)
@@ -99,7 +104,7 @@ class Observing:
         references = self._pipeline.references
         return {
             "version": __version__,
-            "upstream": ", ".join(str(route.upstream) for route in routes),
+            "upstream": ", ".join(str(route.upstream or "redirect") for route in routes),
             "listen": ", ".join(str(route.listen) for route in routes),
             "verdicts": [_shown(verdict) for verdict in reversed(self._pipeline.drift.verdicts())],
             "learning": {
@@ -121,6 +126,8 @@ class Observing:
             await asyncio.sleep(_TICK_SECONDS)
             try:
                 self._pipeline.observer.tick(clock.monotonic())
+                if self._pacer is not None:
+                    self._pacer.review()
             except Exception:  # a fault of ours must not end the observation
                 log.exception("a tick failed")
 
@@ -160,6 +167,12 @@ class Observing:
         exporter = OtlpExporter(settings)
         exporter.count_into(self._registry)
         return exporter
+
+
+async def _say_alive(supervisor: asyncio.StreamWriter) -> None:
+    while True:
+        supervisor.write(b'{"alive": true}\n')
+        await asyncio.sleep(_ALIVE_SECONDS)
 
 
 def _shown(verdict: Verdict) -> dict[str, Any]:

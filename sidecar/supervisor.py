@@ -19,20 +19,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sidecar import __version__, catalog, logs, sockets
+from sidecar import __version__, catalog, clock, logs, sockets
 from sidecar.address import Address, Route
+from sidecar.cgroup import Cgroup
 from sidecar.children import Child, Message, all_gone
 from sidecar.errors import SidecarError
 from sidecar.front import Front
 from sidecar.registry import Registry
 from sidecar.relay.counters import resident_bytes
 from sidecar.relay_totals import RelayTotals
+from sidecar.watch import Silence, anonymous_bytes, too_large
 
 log = logging.getLogger("sidecar")
 
 _REPORT_SECONDS = 1.0
 # The observer flushes its last metrics in this time; nobody's traffic waits for it any more.
 _OBSERVER_FAREWELL_SECONDS = 4.0
+# A loading observer takes 100 MB in a second; this sees it in time, and costs three small reads.
+_WATCH_SECONDS = 0.25
+# What it knows is saved and exported in this time, or lost: there may be no memory left to wait with.
+_RESTART_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +53,13 @@ class Plan:
     drain_deadline: float
     observer: Message | None = None
     tee: str = ""
+    tls: Message | None = None
+    upstream_tls: Message | None = None
 
     def to_json(self) -> str:
         """For `from_json` in another process."""
         plan: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        plan["routes"] = [[str(route.listen), str(route.upstream)] for route in self.routes]
+        plan["routes"] = [[str(route.listen), str(route.upstream or "")] for route in self.routes]
         plan["admin"] = str(self.admin) if self.admin is not None else None
         return json.dumps(plan)
 
@@ -59,7 +67,10 @@ class Plan:
     def from_json(cls, text: str) -> "Plan":
         """The plan that `to_json` wrote."""
         plan = json.loads(text)
-        plan["routes"] = [Route(*map(Address.parse, pair)) for pair in plan["routes"]]
+        plan["routes"] = [
+            Route(Address.parse(listen), Address.parse(upstream) if upstream else None)
+            for listen, upstream in plan["routes"]
+        ]
         plan["admin"] = Address.parse(plan["admin"]) if plan["admin"] is not None else None
         return cls(**plan)
 
@@ -78,6 +89,8 @@ class Supervisor:
         self._numbers: dict[int, int] = {}
         self._serial = 0
         self._observer: Child | None = None
+        self._cgroup = Cgroup()
+        self._silence = Silence()
         self._not_ready = "starting: no relay worker is accepting yet"
         self._registry = Registry()
         self._totals = RelayTotals(self._registry)
@@ -121,15 +134,19 @@ class Supervisor:
         for reason in catalog.OBSERVER_RESTARTS.closed["reason"]:
             self._restarts.add(0, reason)
         if self._plan.observer is not None:
-            self._observer = Child("sidecar.app", self._observer_setup, self._ignore, self._observer_ended)
+            self._observer = Child(
+                "sidecar.app_observer", self._observer_setup, self._observer_spoke, self._observer_ended
+            )
             self._observer.start()
         for slot in range(self._plan.workers):
             self._start_worker(slot)
         if self._admin is not None:
             await self._front.listen(self._admin)
-        self._reporting = loop.create_task(self._report())
+        self._background = [loop.create_task(self._report())]
+        if self._observer is not None:
+            self._background.append(loop.create_task(self._watch(self._observer)))
         for sock, route in zip(self._listeners, self._plan.routes, strict=True):
-            log.info("relaying %s to %s", _where(sock, route.listen), route.upstream)
+            log.info("relaying %s to %s", _where(sock, route.listen), route.upstream or "where it was sent")
         if self._admin is not None and self._plan.admin is not None:
             log.info("metrics and status page on http://%s/", _where(self._admin, self._plan.admin))
 
@@ -161,6 +178,8 @@ class Supervisor:
             "connect_timeout": self._plan.connect_timeout,
             "drain_deadline": self._plan.drain_deadline,
             "routes": routes,
+            "tls": self._plan.tls,
+            "upstream_tls": self._plan.upstream_tls,
         }
         return setup, [sock.fileno() for sock in self._listeners]
 
@@ -175,13 +194,17 @@ class Supervisor:
             self._not_ready = ""
         if "stats" in message:
             self._totals.report(number, message["stats"])
+        if "log" in message:
+            log.warning("relay: %s", message["log"])
 
-    def _ignore(self, message: Message) -> None:
-        """The observer reports nothing to us: all it knows is on its own pages."""
+    def _observer_spoke(self, message: Message) -> None:
+        """It only ever says that it is alive: all it knows is on its own pages."""
+        self._silence.broken()
 
     def _observer_ended(self, reason: str) -> None:
         log.error("the observer ended (%s); traffic goes on, it is started again", reason)
         self._restarts.add(1, reason)
+        self._silence.forget()
 
     def _why_not_ready(self) -> str | None:
         return self._not_ready or None
@@ -191,6 +214,19 @@ class Supervisor:
             if self._observer is not None:
                 self._observer.send({"supervisor": self._own_figures()})
             await asyncio.sleep(_REPORT_SECONDS)
+
+    async def _watch(self, observer: Child) -> None:
+        """Restart the observer before its memory, or its silence, is anybody's problem."""
+        before = clock.monotonic()
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            before, elapsed = clock.monotonic(), clock.monotonic() - before
+            others = [os.getpid(), *(worker.pid for worker in self._workers if worker.pid is not None)]
+            used = anonymous_bytes(observer.pid) if observer.pid is not None else 0
+            if too_large(used, sum(map(anonymous_bytes, others)), self._cgroup.memory_limit()):
+                observer.restart("memory", {"stop": True}, _RESTART_SECONDS)
+            elif self._silence.lasts(elapsed):
+                observer.restart("hung", {"stop": True}, _RESTART_SECONDS)
 
     def _own_figures(self) -> dict[str, Any]:
         usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -235,7 +271,8 @@ class Supervisor:
         if self._observer is not None:
             self._observer.release({"stop": True})
             await self._observer.gone(_OBSERVER_FAREWELL_SECONDS)
-        self._reporting.cancel()
+        for task in self._background:
+            task.cancel()
         log.info("stopped")
         return 0 if in_order else 1
 
@@ -254,7 +291,9 @@ class Supervisor:
         self._private.remove()
 
 
-def _upstream(address: Address) -> dict[str, Any]:
+def _upstream(address: Address | None) -> dict[str, Any] | None:
+    if address is None:
+        return None
     return {"name": str(address), "host": address.host, "port": address.port, "path": address.path}
 
 

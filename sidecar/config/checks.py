@@ -12,11 +12,12 @@ from sidecar.config.file import Path, Problem, dotted
 from sidecar.config.schema import Settings
 from sidecar.config.values import address
 from sidecar.errors import SidecarError
+from sidecar.relay.tls import ClientTls, ServerTls
 
 
 def no_upstream(tree: dict[str, Any]) -> Iterator[Problem]:
     """A problem when there is nothing to relay to."""
-    if not tree.get("upstream") and not tree.get("routes"):
+    if not (tree.get("upstream") or tree.get("routes") or tree.get("redirect")):
         yield ("upstream",), "missing; say where the model server is: --upstream host:port"
 
 
@@ -89,3 +90,25 @@ def _readable(value: Any) -> Address | None:
         return address(value)
     except ValueError:
         return None
+
+
+def certificates(tree: dict[str, Any]) -> Iterator[Problem]:
+    """A problem for each TLS section whose files cannot be used as they are."""
+    makers: dict[str, Callable[[dict[str, Any]], object]] = {
+        "tls": lambda section: ServerTls(**section).context(),
+        "upstream_tls": lambda section: ClientTls(**section).context(""),
+    }
+    for key, make in makers.items():
+        section = tree.get(key)
+        if not isinstance(section, dict):
+            continue
+        files = {k: v for k, v in section.items() if k in ("cert", "key", "ca", "client_ca") and v}
+        missing = [k for k, v in files.items() if not os.path.isfile(v)]
+        for name in missing:
+            yield (key, name), f"no file at {files[name]}"
+        if not missing:
+            try:
+                make(files)
+            except (OSError, TypeError) as error:  # TypeError: a key is missing, which is said elsewhere
+                if isinstance(error, OSError):
+                    yield (key,), f"these files cannot be used together: {error.strerror or error}"

@@ -50,6 +50,8 @@ def _settle(layers: "_Layers", upstream: bool, reference: Callable[[str], object
     found = [*layers.problems, *checks.addresses(layers.tree)]
     if upstream:
         found += checks.no_upstream(layers.tree)
+    if upstream or reference is not None:
+        found += checks.certificates(layers.tree)
     if reference is not None:
         found += checks.references(layers.tree, reference)
     try:
@@ -147,5 +149,12 @@ def _anchor(tree: dict[str, Any], base: str) -> None:
     models = tree.get("models")
     sections = [tree, *(models.values() if isinstance(models, dict) else [])]
     for section in sections:
-        if isinstance(section, dict) and isinstance(section.get("reference"), str) and section["reference"]:
-            section["reference"] = os.path.join(base, section["reference"])
+        _anchor_keys(section, base, ("reference",))
+    for key in ("tls", "upstream_tls"):
+        _anchor_keys(tree.get(key), base, ("cert", "key", "ca", "client_ca"))
+
+
+def _anchor_keys(section: Any, base: str, keys: tuple[str, ...]) -> None:
+    for key in keys:
+        if isinstance(section, dict) and isinstance(section.get(key), str) and section[key]:
+            section[key] = os.path.join(base, section[key])

@@ -15,9 +15,12 @@ from sidecar.config.policy import Conflict, JudgedSection, PolicySection, Sectio
 from sidecar.config.values import (
     AS_DURATION,
     AddressValue,
+    FilePath,
+    Flag,
     Name,
     Runbook,
     duration,
+    one_of,
     url,
     whole,
 )
@@ -58,6 +61,41 @@ class OtlpSection(Section):
     )
 
 
+class TlsSection(Section):
+    """TLS towards clients, when it is to end here: passed through, it is relayed but cannot be read."""
+
+    cert: FilePath = Field(description="Certificate chain, PEM; loaded again when the file changes.")
+    key: FilePath = Field(description="Its private key, PEM.")
+    client_ca: FilePath | None = Field(
+        default=None,
+        description="Ask clients for a certificate signed by this; default: do not ask.",
+    )
+
+
+class UpstreamTlsSection(Section):
+    """TLS towards the model server."""
+
+    ca: FilePath | None = Field(
+        default=None, description="What signs its certificate; default: the system's."
+    )
+    server_name: Name | None = Field(
+        default=None,
+        description="The name on its certificate; default: the host of `upstream`.",
+    )
+    cert: FilePath | None = Field(default=None, description="Our certificate, if it asks for one.")
+    key: FilePath | None = Field(default=None, description="The private key of `cert`.")
+    verify: Flag = Field(default=True, description="false: trust any certificate; for tests, not for a pod.")
+    alpn: Annotated[str, PlainValidator(one_of("h2", "http/1.1"))] | None = Field(
+        default=None,
+        description="What to ask for when the client agreed on nothing: `h2` for gRPC without TLS in front.",
+    )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Half of a key pair."""
+        if (self.cert is None) != (self.key is None):
+            yield ("cert" if self.cert is None else "key"), "missing; a certificate and its key go together"
+
+
 class DrainSection(Section):
     """How the sidecar leaves."""
 
@@ -82,7 +120,7 @@ class DrainSection(Section):
 class Settings(JudgedSection):
     """Everything. What judges traffic holds for every model when it stands at the top."""
 
-    later = frozenset({"payload", "metrics", "ingest", "tls", "upstream_tls", "admin_token_file", "state"})
+    later = frozenset({"payload", "metrics", "ingest", "admin_token_file", "state"})
     listen: AddressValue = Field(
         default=Address("0.0.0.0", 18080),  # noqa: S104 - clients of a pod come from outside it
         description="Where clients connect. All interfaces: clients come from outside the pod.",
@@ -105,6 +143,15 @@ class Settings(JudgedSection):
         description='Per model, by name; `"*"` for the others.',
     )
     otlp: OtlpSection = Field(default=OtlpSection(), description="Push to an OpenTelemetry collector.")
+    redirect: Flag = Field(
+        default=False,
+        description="Instead of `upstream`: relay to where iptables REDIRECT took each connection from.",
+    )
+    tls: TlsSection | None = Field(default=None, description="TLS towards clients; default: none.")
+    upstream_tls: UpstreamTlsSection | None = Field(
+        default=None,
+        description="TLS towards the model server; default: none.",
+    )
     drain: DrainSection = Field(default=DrainSection(), description="How the sidecar leaves.")
     connect_timeout: Annotated[float, PlainValidator(duration("10ms", "5m")), AS_DURATION] = Field(
         default=10.0,
@@ -126,7 +173,9 @@ class Settings(JudgedSection):
         """Every pair to relay; empty when no upstream was given."""
         if self.routes:
             return [Route(route.listen, route.upstream) for route in self.routes]
-        return [] if self.upstream is None else [Route(self.listen, self.upstream)]
+        if self.upstream is None and not self.redirect:
+            return []
+        return [Route(self.listen, None if self.redirect else self.upstream)]
 
     def policies(self) -> Policies:
         """What the operator wants of each model."""

@@ -12,6 +12,8 @@ from typing import Any
 # Keep equal to the buckets of sidecar_relay_loop_lag_seconds (tests/relay/test_counters.py holds it);
 # not imported, because the relay imports nothing but its own words.
 LAG_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
+# Keep equal to the reasons of sidecar_upstream_connect_failures_total.
+CONNECT_FAILURES = ("refused", "timeout", "unreachable", "tls", "loop", "other")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -23,7 +25,9 @@ class Counters:
         self.bytes = [0, 0]
         self.dropped_bytes: Counter[str] = Counter(skipped=0, observer_behind=0, observer_down=0)
         self.dropped_chunks: Counter[str] = Counter(observer_behind=0, observer_down=0)
-        self.connect_failures: Counter[str] = Counter(refused=0, timeout=0, unreachable=0, loop=0, other=0)
+        self.connect_failures: Counter[str] = Counter(
+            refused=0, timeout=0, unreachable=0, tls=0, loop=0, other=0
+        )
         self._lag_counts = [0] * (len(LAG_BUCKETS) + 1)
         self._lag_sum = 0.0
 

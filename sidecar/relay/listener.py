@@ -8,12 +8,14 @@ to ourselves is refused: it would never end.
 import asyncio
 import errno
 import socket
+import ssl
 from typing import Any
 
 from sidecar.relay.counters import Counters
 from sidecar.relay.pair import Pair, Side, reset
 from sidecar.relay.refusal import Refusal
 from sidecar.relay.tee import Tee
+from sidecar.relay.tls import HANDSHAKE_SECONDS, Contexts
 from sidecar.relay.upstream import Dial, Place, Upstream, original_destination
 
 # One more than any burst we want to lose; the listening socket was bound with it by the supervisor.
@@ -23,11 +25,19 @@ BACKLOG = 4096
 class Listener:
     """All routes of one worker, and the pairs that came through them."""
 
-    def __init__(self, worker: int, tee: Tee, counters: Counters, connect_timeout: float) -> None:
+    def __init__(
+        self,
+        worker: int,
+        tee: Tee,
+        counters: Counters,
+        connect_timeout: float,
+        tls: Contexts | None = None,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._tee = tee
         self._counters = counters
         self._connect_timeout = connect_timeout
+        self._tls = tls or Contexts(None, None)
         self._serial = worker << 40
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -45,7 +55,12 @@ class Listener:
             await upstream.resolve()
             self._keep(upstream.keep_resolved())
         create = self._loop.create_unix_server if sock.family == socket.AF_UNIX else self._loop.create_server
-        self._servers.append(await create(accepted, sock=sock, backlog=BACKLOG))
+        context = self._tls.accepting
+        patience = HANDSHAKE_SECONDS if context else None
+        server = await create(
+            accepted, sock=sock, backlog=BACKLOG, ssl=context, ssl_handshake_timeout=patience
+        )
+        self._servers.append(server)
 
     def stop_accepting(self) -> None:
         """Close our copies of the listening sockets; pairs live on."""
@@ -79,7 +94,7 @@ class Listener:
         Dial(
             places,
             self._connect_timeout,
-            lambda sock: self._reached(pair, sock),
+            lambda sock: self._reached(pair, sock, upstream.host if upstream else ""),
             lambda error: self._refuse(pair, error),
         ).start()
 
@@ -87,7 +102,7 @@ class Listener:
         assert pair.client.transport is not None
         return pair.client.transport.get_extra_info("peername") in self._our_ends
 
-    def _reached(self, pair: Pair, sock: socket.socket) -> None:
+    def _reached(self, pair: Pair, sock: socket.socket, host: str) -> None:
         if pair.client.lost:
             sock.close()
             self._lost(pair)
@@ -96,7 +111,27 @@ class Listener:
             pair.our_end = sock.getsockname()
             self._our_ends.add(pair.our_end)
         pair.server.on_made = pair.join
-        self._keep(self._loop.create_connection(lambda: pair.server, sock=sock))
+        if self._tls.client is None:
+            self._keep(self._loop.create_connection(lambda: pair.server, sock=sock))
+        else:
+            self._keep(self._secure(pair, sock, self._tls.client.server_name or host))
+
+    async def _secure(self, pair: Pair, sock: socket.socket, name: str) -> None:
+        """Shake hands with the model server, asking for the protocol that the client agreed on with us."""
+        assert pair.client.transport is not None
+        accepted = pair.client.transport.get_extra_info("ssl_object")
+        agreed = accepted.selected_alpn_protocol() if accepted is not None else None
+        try:
+            await self._loop.create_connection(
+                lambda: pair.server,
+                sock=sock,
+                ssl=self._tls.dialling(agreed),
+                server_hostname=name,
+                ssl_handshake_timeout=self._connect_timeout,
+            )
+        except OSError as error:  # a failed handshake or certificate is one
+            sock.close()
+            self._refuse(pair, error)
 
     def _refuse(self, pair: Pair, error: OSError) -> None:
         reason, detail = _why(error)
@@ -119,6 +154,8 @@ def _redirected(pair: Pair) -> list[Place]:
 
 
 def _why(error: OSError) -> tuple[str, str]:
+    if isinstance(error, ssl.SSLError):
+        return "tls", f"the TLS handshake failed ({error.reason or 'no reason given'})"
     if isinstance(error, TimeoutError):
         return "timeout", "no answer to the connection attempt in time"
     if isinstance(error, ConnectionRefusedError) or error.errno == errno.ENOENT:

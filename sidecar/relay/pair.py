@@ -6,7 +6,9 @@ it is its *peer* that must stop reading.
 """
 
 import asyncio
+import contextlib
 import fcntl
+import os
 import socket
 import struct
 import termios
@@ -24,6 +26,7 @@ _LINGER_NOTHING = struct.pack("ii", 1, 0)
 # A reset overtakes what the kernel has not delivered yet; give the bytes before it this long.
 _RESET_PATIENCE_SECONDS = 1.0
 _RESET_POLL_SECONDS = 0.01
+_RESCUE_BYTES = 64 * 1024
 
 
 def _nowhere(data: bytes) -> None:
@@ -79,11 +82,15 @@ class Side(asyncio.Protocol):
             return True  # its upstream does not stand yet, or never will: see Pair.join and Refusal
         if peer.lost or peer.transport is None:
             return False
-        if peer.ended:
+        if peer.ended or not (self._half_closes() and peer._half_closes()):
             peer.transport.close()  # both directions are over; what is still being written goes first
             return False
         peer.transport.write_eof()
         return True
+
+    def _half_closes(self) -> bool:
+        """Plain connections do; TLS ends both ways at once."""
+        return self.transport is not None and self.transport.can_write_eof()
 
     def pause_writing(self) -> None:
         """Our reader is slow: stop reading from the other side."""
@@ -99,6 +106,7 @@ class Side(asyncio.Protocol):
         """This connection is gone, and so is the pair. A cut is passed on as a cut, an end as an end."""
         self.lost = True
         if exc is not None:
+            self._rescue()
             self._tell(Kind.RESET)
         peer = self.peer
         if peer is not None and not peer.lost and peer.transport is not None:
@@ -108,6 +116,20 @@ class Side(asyncio.Protocol):
             else:
                 peer.transport.close()
         self.on_lost()
+
+    def _rescue(self) -> None:
+        """Pass on what was said before the cut and not yet read.
+
+        A write that fails ends the transport before its reader looks again: an upload that is refused
+        with an early answer and a close would lose the answer, which the kernel still has.
+        """
+        assert self.transport is not None
+        sock: socket.socket | None = self.transport.get_extra_info("socket")
+        if sock is None or self.transport.get_extra_info("sslcontext") is not None:
+            return
+        with contextlib.suppress(OSError):
+            while data := os.read(sock.fileno(), _RESCUE_BYTES):
+                self.data_received(data)
 
     def _tell(self, kind: Kind) -> None:
         chunk = Chunk(kind, self.connection, self.direction, clock.monotonic(), self.offset)

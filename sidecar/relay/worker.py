@@ -18,6 +18,7 @@ from sidecar.chunk import Kind
 from sidecar.relay.counters import Counters
 from sidecar.relay.listener import Listener
 from sidecar.relay.tee import Tee
+from sidecar.relay.tls import RELOAD_SECONDS, ClientTls, Contexts, ServerTls
 from sidecar.relay.upstream import Upstream
 
 _REPORT_SECONDS = 1.0
@@ -37,7 +38,12 @@ class Worker:
         self._counters = Counters()
         number = int(setup["worker"])
         self._tee = Tee(self._loop, setup["tee"], number, self._counters)
-        self._listener = Listener(number, self._tee, self._counters, float(setup["connect_timeout"]))
+        self._tls = Contexts(
+            ServerTls(**setup["tls"]) if setup["tls"] else None,
+            ClientTls(**setup["upstream_tls"]) if setup["upstream_tls"] else None,
+        )
+        patience = float(setup["connect_timeout"])
+        self._listener = Listener(number, self._tee, self._counters, patience, self._tls)
         self._tee.announce = self._announcements
         self._deadline: float | None = None
 
@@ -52,7 +58,8 @@ class Worker:
             upstream = Upstream(**route["upstream"]) if route["upstream"] else None
             await self._listener.listen(sock, route["name"], upstream)
         self._tee.connect()
-        background = [asyncio.create_task(work) for work in (self._report(), self._probe_lag(), self._obey())]
+        work = (self._report(), self._probe_lag(), self._obey(), self._renew_certificates())
+        background = [asyncio.create_task(each) for each in work]
         self._tell({"ready": True})
         while not self._drained():
             await asyncio.sleep(_DRAIN_POLL_SECONDS)
@@ -101,6 +108,17 @@ class Worker:
             await asyncio.sleep(_LAG_PROBE_SECONDS)
             # The timer's own resolution is a millisecond: what is under it is not lag.
             self._counters.lag(max(clock.monotonic() - asked - 0.001, 0.0))
+
+    async def _renew_certificates(self) -> None:
+        while True:
+            await asyncio.sleep(RELOAD_SECONDS)
+            try:
+                if self._tls.renew():
+                    self._tell({"log": "certificates were loaded again"})
+            except OSError as error:
+                self._tell(
+                    {"log": f"certificates are kept as they were, the new ones cannot be used: {error}"}
+                )
 
     def _tell(self, message: dict[str, Any]) -> None:
         """To the supervisor; never waits for it."""

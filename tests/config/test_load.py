@@ -78,7 +78,8 @@ BAD = [
     ("workers: 1\nadmin: h:1\nworkers: 2", "workers: given twice (lines 1 and 3); keep one"),
     ("drain:\n  grace: 1s\n  grace: 2s", "drain.grace: given twice (lines 2 and 3); keep one"),
     # --- keys of later versions are not silently ignored
-    ("tls: {cert: c.pem}", "tls: not supported by this version; leave it out"),
+    ("ingest: {ext_proc: a:1}", "ingest: not supported by this version; leave it out"),
+    ("tls: {cert: c.pem}", "tls.key: missing; give a value"),
     ("payload: {rows: $.rows}", "payload: not supported by this version; leave it out"),
     ("metrics: {merge: http://h/metrics}", "metrics: not supported by this version; leave it out"),
     ("ingest:", "ingest: not supported by this version; leave it out"),
@@ -162,7 +163,7 @@ BAD = [
      "give a URL such as http://collector:4317"),
     ("workers: !!python/name:os.system 1", "workers: a tag (!…) is not allowed; give the plain value"),
     ("{\"\\e[31m\": 1}", "'\\x1b[31m': no such key; keys here are reference, features, slos, drift, listen, "
-     "upstream, routes, admin, model, models, otlp, drain, …"),
+     "upstream, routes, admin, model, models, otlp, redirect, …"),
 ]  # fmt: skip
 
 
@@ -221,7 +222,7 @@ def test_every_problem_is_reported_at_once_each_where_it_was_said(tmp_path):
         "sidecar.yaml: workers: 0 is not allowed; give a number of processes from 1 to 64",
         "sidecar.yaml: zzz: given twice (lines 3 and 4); keep one",
         "sidecar.yaml: zzz: no such key; keys here are reference, features, slos, drift, listen, upstream, "
-        "routes, admin, model, models, otlp, drain, …",
+        "routes, admin, model, models, otlp, redirect, …",
     ]
 
 
@@ -274,8 +275,8 @@ def test_unknown_variables_only_warn_but_planned_keys_are_refused():
     }
     assert load(env=env).warnings == ("there is no such setting: SIDECAR_PORT, SIDECAR_SLOS__NOPE (ignored)",)
     with pytest.raises(ConfigError) as caught:
-        load(env={"SIDECAR_TLS__CERT": "c.pem"})
-    assert caught.value.problems == ["SIDECAR_TLS__CERT: not supported by this version; leave it out"]
+        load(env={"SIDECAR_INGEST__EXT_PROC": ":1"})
+    assert caught.value.problems == ["SIDECAR_INGEST__EXT_PROC: not supported by this version; leave it out"]
 
 
 def test_settings_survive_the_journey_to_another_process(tmp_path):

@@ -1,0 +1,194 @@
+"""TLS ended at the relay, towards clients and towards the model server."""
+
+import asyncio
+import os
+import ssl
+from pathlib import Path
+
+import pytest
+
+from sidecar.chunk import FROM_CLIENT, Kind
+from sidecar.relay.listener import Listener
+from sidecar.relay.tls import ALPN, ClientTls, Contexts, ServerTls
+from sidecar.relay.upstream import Upstream
+from tests.relay.certificates import Authority, authority
+from tests.relay.conftest import Relay
+from tests.relay.test_pair import echo
+
+
+@pytest.fixture
+def issuer(tmp_path: Path) -> Authority:
+    return authority(tmp_path)
+
+
+def with_tls(relay: Relay, server: ServerTls | None, client: ClientTls | None = None) -> Contexts:
+    contexts = Contexts(server, client)
+    relay.listener = Listener(1, relay.tee, relay.counters, 2.0, contexts)
+    return contexts
+
+
+def trusting(issuer: Authority, *alpn: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=issuer.ca)
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    return context
+
+
+async def test_the_observer_reads_what_tls_hid(relay: Relay, issuer: Authority) -> None:
+    with_tls(relay, ServerTls(*issuer.issue("sidecar")))
+    host, port = await relay.in_front_of_handler(echo)
+    reader, writer = await asyncio.open_connection(
+        host, port, ssl=trusting(issuer), server_hostname="sidecar"
+    )
+    writer.write(b"secret")
+    assert await reader.readexactly(6) == b"secret"
+    writer.close()
+    await relay.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
+    assert relay.observer.bytes_of(FROM_CLIENT) == b"secret"
+
+
+async def test_the_end_of_either_side_ends_both(relay: Relay, issuer: Authority) -> None:
+    with_tls(relay, ServerTls(*issuer.issue("sidecar")))
+
+    async def says_and_ends(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"all there is")
+        writer.close()
+
+    host, port = await relay.in_front_of_handler(says_and_ends)
+    reader, writer = await asyncio.open_connection(
+        host, port, ssl=trusting(issuer), server_hostname="sidecar"
+    )
+    assert await reader.read() == b"all there is"
+    writer.close()
+    await relay.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
+
+
+@pytest.mark.parametrize(
+    ("offered", "agreed"), [(("h2", "http/1.1"), "http/1.1"), (("h2",), "h2"), (("http/1.1",), "http/1.1")]
+)
+async def test_a_client_agrees_on_what_every_server_behind_can_do(
+    relay: Relay, issuer: Authority, offered: tuple[str, ...], agreed: str
+) -> None:
+    with_tls(relay, ServerTls(*issuer.issue("sidecar")))
+    host, port = await relay.in_front_of_handler(echo)
+    _, writer = await asyncio.open_connection(
+        host, port, ssl=trusting(issuer, *offered), server_hostname="sidecar"
+    )
+    assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == agreed
+    writer.close()
+
+
+@pytest.mark.parametrize("agreed", ALPN)
+async def test_what_the_client_agreed_on_is_asked_of_the_model_server(
+    relay: Relay, issuer: Authority, agreed: str
+) -> None:
+    with_tls(relay, ServerTls(*issuer.issue("sidecar")), ClientTls(ca=issuer.ca, server_name="model"))
+    asked = asyncio.get_running_loop().create_future()
+
+    async def model(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set_result(writer.get_extra_info("ssl_object").selected_alpn_protocol())
+        await echo(reader, writer)
+
+    behind = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    behind.load_cert_chain(*issuer.issue("model"))
+    behind.set_alpn_protocols(["h2", "http/1.1"])
+    server = await asyncio.start_server(model, "127.0.0.1", 0, ssl=behind)
+    where = server.sockets[0].getsockname()
+    host, port = await relay.in_front_of(Upstream("model", *where))
+    reader, writer = await asyncio.open_connection(
+        host, port, ssl=trusting(issuer, agreed), server_hostname="sidecar"
+    )
+    writer.write(b"through two")
+    assert await reader.readexactly(11) == b"through two"
+    assert await asked == agreed
+    writer.close()
+    server.close()
+
+
+async def test_a_model_server_with_a_wrong_certificate_is_not_trusted(
+    relay: Relay, issuer: Authority, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    stranger = authority(tmp_path / "other")
+    with_tls(relay, None, ClientTls(ca=issuer.ca, server_name="model"))
+    behind = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    behind.load_cert_chain(*stranger.issue("model"))
+    server = await asyncio.start_server(echo, "127.0.0.1", 0, ssl=behind)
+    where = server.sockets[0].getsockname()
+    reader, writer = await asyncio.open_connection(*await relay.in_front_of(Upstream("model", *where)))
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    assert b"the TLS handshake failed" in answer
+    assert relay.counters.connect_failures["tls"] == 1
+    writer.close()
+    server.close()
+
+
+async def first_answer(host: str, port: int, context: ssl.SSLContext) -> bytes:
+    """The first byte echoed; nothing when the connection is refused, however that shows."""
+    try:
+        reader, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname="sidecar")
+        writer.write(b"x")
+        found = await reader.read(1)
+        writer.close()
+        return found
+    except (ssl.SSLError, ConnectionError):
+        return b""
+
+
+async def test_clients_without_the_certificate_asked_for_are_refused(relay: Relay, issuer: Authority) -> None:
+    with_tls(relay, ServerTls(*issuer.issue("sidecar"), client_ca=issuer.ca))
+    host, port = await relay.in_front_of_handler(echo)
+    assert await first_answer(host, port, trusting(issuer)) == b""
+    known = trusting(issuer)
+    known.load_cert_chain(*issuer.issue("client"))
+    assert await first_answer(host, port, known) == b"x"
+
+
+async def test_a_new_certificate_is_used_and_standing_connections_are_kept(
+    relay: Relay, issuer: Authority
+) -> None:
+    contexts = with_tls(relay, ServerTls(*issuer.issue("sidecar")))
+    host, port = await relay.in_front_of_handler(echo)
+    reader, writer = await asyncio.open_connection(
+        host, port, ssl=trusting(issuer), server_hostname="sidecar"
+    )
+    before = writer.get_extra_info("ssl_object").getpeercert()["serialNumber"]
+    assert not contexts.renew()
+    cert, key = issuer.issue("sidecar")
+    later = os.stat(cert).st_mtime + 5
+    os.utime(cert, (later, later))
+    assert contexts.renew()
+    _, second = await asyncio.open_connection(host, port, ssl=trusting(issuer), server_hostname="sidecar")
+    assert second.get_extra_info("ssl_object").getpeercert()["serialNumber"] != before
+    writer.write(b"still here")
+    assert await reader.readexactly(10) == b"still here"
+    writer.close()
+    second.close()
+    assert Path(key).exists()
+
+
+async def test_a_broken_new_certificate_changes_nothing_and_is_complained_of_once(
+    relay: Relay, issuer: Authority
+) -> None:
+    contexts = with_tls(relay, ServerTls(*issuer.issue("sidecar")))
+    host, port = await relay.in_front_of_handler(echo)
+    Path(issuer.directory / "sidecar.pem").write_text("nonsense")
+    os.utime(issuer.directory / "sidecar.pem", (1, 1))
+    with pytest.raises(OSError):
+        contexts.renew()
+    assert not contexts.renew()
+    _, writer = await asyncio.open_connection(host, port, ssl=trusting(issuer), server_hostname="sidecar")
+    writer.close()
+
+
+async def test_plain_bytes_at_a_tls_port_are_dropped_and_harm_nobody(relay: Relay, issuer: Authority) -> None:
+    with_tls(relay, ServerTls(*issuer.issue("sidecar")))
+    host, port = await relay.in_front_of_handler(echo)
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    await asyncio.gather(reader.read(), return_exceptions=True)
+    writer.close()
+    _, second = await asyncio.open_connection(host, port, ssl=trusting(issuer), server_hostname="sidecar")
+    second.close()
