@@ -188,3 +188,19 @@ except SystemExit:
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert shown.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_change_nothing(closed):
+    command = f"{sys.executable} -m sidecar version {closed}"
+    root = str(Path(__file__).parents[1])
+    shown = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, cwd=root)
+    assert (shown.returncode, shown.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_below_our_output_is_a_sentence():
+    command = f"{sys.executable} -m sidecar check > /dev/full"
+    root = str(Path(__file__).parents[1])
+    failed = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, cwd=root)
+    assert (failed.returncode, failed.stderr) == (1, "sidecar: No space left on device\n")
