@@ -8,6 +8,9 @@ declare -A package_of=(
     [promtool]=prometheus
     [prometheus-alertmanager]=prometheus-alertmanager
     [amtool]=prometheus-alertmanager
+    [iptables]=iptables
+    [ip]=iproute2
+    [curl]=curl
 )
 
 missing() {
