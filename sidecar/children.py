@@ -33,7 +33,7 @@ class Child:
     """One process that should always be there. `module` is run with the inherited descriptor as argument.
 
     `setup()` is asked for the first message at every start; `on_message` gets each report;
-    `on_exit(reason)` is told "exit" or "signal" before a restart.
+    `on_exit(reason)` is told "exit", "signal" or what `restart` was given, before it is started again.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Child:
         self._on_message = on_message
         self._on_exit = on_exit
         self._wanted = True
+        self._reason = ""
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
@@ -67,6 +68,15 @@ class Child:
             with contextlib.suppress(OSError):
                 self._control.send(_line(message))
 
+    def restart(self, reason: str, last_words: Message, within: float) -> None:
+        """Have it leave and start it again; it is killed when it has not left after `within` seconds."""
+        process = self._process
+        if self._reason or not self._wanted or process is None or process.returncode is not None:
+            return  # it is being restarted already, or leaves, or starts anyway
+        self._reason = reason
+        self.send(last_words)
+        asyncio.get_running_loop().call_later(within, _kill, process)
+
     def release(self, last_words: Message) -> None:
         """Tell it to leave and do not start it again."""
         self._wanted = False
@@ -85,9 +95,8 @@ class Child:
     def kill(self) -> None:
         """End it now."""
         self._wanted = False
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+        if self._process is not None:
+            _kill(self._process)
 
     async def _keep(self) -> None:
         pause = _FIRST_RETRY_SECONDS
@@ -96,7 +105,8 @@ class Child:
             code = await self._run_once()
             if not self._wanted:
                 return
-            self._on_exit("signal" if code < 0 else "exit")
+            self._on_exit(self._reason or ("signal" if code < 0 else "exit"))
+            self._reason = ""
             if clock.monotonic() - started > _HEALTHY_AFTER_SECONDS:
                 pause = _FIRST_RETRY_SECONDS
             await asyncio.sleep(pause)
@@ -141,6 +151,12 @@ class Child:
             pass
         finally:
             writer.close()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
 
 
 def _line(message: Message) -> bytes:

@@ -15,6 +15,7 @@ from sidecar.exchange import Exchange, Outcome
 from sidecar.monitors.monitor import Monitor
 from sidecar.registry import Registry
 from sidecar.relay_totals import RelayTotals
+from sidecar.shedding import Shedding
 from sidecar.wire.connection import Skip, Wire
 
 log = logging.getLogger("sidecar")
@@ -38,6 +39,7 @@ class Observer:
         self.registry = registry
         self.wire = Wire()
         self.totals = RelayTotals(registry)
+        self.shedding = Shedding()
         self.monitors: Sequence[Monitor] = ()
         self.expiring: Sequence[Expiring] = (attribution,)
         self._attribution = attribution
@@ -52,7 +54,8 @@ class Observer:
     def feed(self, chunk: Chunk) -> None:
         """Take one chunk, in the order of its link."""
         if chunk.kind is Kind.STATS:
-            self.totals.report(chunk.connection >> 40, chunk.meta)
+            if self.totals.report(chunk.connection >> 40, chunk.meta):
+                self.shedding.dropped(chunk.time)
             return
         for exchange in self.wire.feed(chunk):
             self.observe(exchange)
@@ -63,7 +66,8 @@ class Observer:
         if claim is None:
             self._count_other(exchange)
             return
-        inference = decoders.decode(exchange, claim)
+        read = decoders.decode if self.shedding.decoding else decoders.unread
+        inference = read(exchange, claim)
         self._attribution.attribute(exchange, inference)
         for monitor in self.monitors:
             monitor.observe(exchange, inference)

@@ -30,10 +30,12 @@ class RelayTotals:
         self._departed_lag_sum = 0.0
         self._publish()
 
-    def report(self, worker: int, report: dict[str, Any]) -> None:
-        """Take a worker's newest totals."""
+    def report(self, worker: int, report: dict[str, Any]) -> bool:
+        """Take a worker's newest totals. True if it dropped chunks since the last: we were behind."""
+        before = self._reports.get(worker)
         self._reports[worker] = report
         self._publish()
+        return before is not None and _behind(report) > _behind(before)
 
     def left(self, worker: int) -> None:
         """A worker is gone; what it counted stays counted."""
@@ -64,6 +66,10 @@ class RelayTotals:
         self._lag.set_total(lag, lag_sum)
         self._cpu.set_total(totals["cpu", ""], "relay")
         self._memory.set(memory, "relay")
+
+
+def _behind(report: dict[str, Any]) -> int:
+    return int(report["dropped_chunks"]["observer_behind"])
 
 
 def _flat(report: dict[str, Any]) -> Counter[tuple[str, str]]:

@@ -19,14 +19,18 @@ log = logging.getLogger("sidecar")
 
 
 class TeeServer:
-    """All links; `lag` is how old the newest chunk was when it was read, in seconds."""
+    """All links of relay workers."""
 
     def __init__(self, observer: Observer, path: str) -> None:
         self._observer = observer
         self._path = path
         self._server: asyncio.Server | None = None
         self._links: dict[int, Link] = {}
-        self.lag = 0.0
+
+    @property
+    def lag(self) -> float:
+        """How old chunks are when they are read, in seconds, on the link that is furthest behind."""
+        return max((link.lag for link in self._links.values()), default=0.0)
 
     async def start(self) -> None:
         """Listen. Raises SidecarError when the path cannot be used."""
@@ -49,9 +53,12 @@ class TeeServer:
         """One chunk from any link."""
         self._observer.feed(chunk)
 
-    def batch_done(self, newest: float) -> None:
-        """A read was worked off: note the lag, pass on hints."""
-        self.lag = max(clock.monotonic() - newest, 0.0) if newest else 0.0
+    def batch_begins(self, now: float) -> None:
+        """A read is about to be worked off: when we are behind, payloads are left unread."""
+        self._observer.shedding.late(self.lag, now)
+
+    def batch_done(self) -> None:
+        """A read was worked off: pass on hints."""
         for skip in self._observer.wanted():
             link = self._links.get(skip.connection >> 40)
             if link is not None:
@@ -72,6 +79,8 @@ class Link(asyncio.Protocol):
         self._reader = FrameReader()
         self._transport: asyncio.Transport | None = None
         self._worker: int | None = None
+        # How old the first chunk of the last read was. Workers say something every second.
+        self.lag = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody connected: only our own user may."""
@@ -83,20 +92,23 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed every complete frame."""
-        newest = 0.0
+        begun = False
         try:
             for chunk in self._reader.feed(data):
                 if chunk.kind is Kind.HELLO:
                     self._worker = int(chunk.meta.get("worker", 0))
                     self._server.joined(self._worker, self)
-                else:
-                    self._server.take(chunk)
-                newest = chunk.time or newest
+                    continue
+                if not begun and chunk.kind is not Kind.GAP:  # a gap is as old as its first byte
+                    begun, now = True, clock.monotonic()
+                    self.lag = max(now - chunk.time, 0.0)
+                    self._server.batch_begins(now)
+                self._server.take(chunk)
         except (FrameError, ValueError, TypeError) as error:
             log.error("the tee carried something that is no frame; the link is dropped: %s", error)
             if self._transport is not None:
                 self._transport.abort()
-        self._server.batch_done(newest)
+        self._server.batch_done()
 
     def say(self, chunk: Chunk) -> None:
         """Send a hint to the worker; lost if it does not listen."""

@@ -1,6 +1,6 @@
 """Exchanges to inferences: one file per protocol, chosen by evidence. No I/O."""
 
-from sidecar.decoders.choose import ALL, claim, decode, explain, other_kind
+from sidecar.decoders.choose import ALL, claim, decode, explain, other_kind, unread
 from sidecar.decoders.decoder import Claim, Decoder, Undecodable
 
-__all__ = ["ALL", "Claim", "Decoder", "Undecodable", "claim", "decode", "explain", "other_kind"]
+__all__ = ["ALL", "Claim", "Decoder", "Undecodable", "claim", "decode", "explain", "other_kind", "unread"]

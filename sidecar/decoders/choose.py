@@ -67,11 +67,24 @@ def decode(exchange: Exchange, claim: Claim) -> Inference:
     return _decode(exchange, claim)[0]
 
 
+def unread(exchange: Exchange, claim: Claim) -> Inference:
+    """What a claimed exchange is without a look into its bodies: for when there is no time for one."""
+    inference = _begun(exchange, claim)
+    if exchange.outcome is Outcome.OK:
+        inference.undecoded = Undecoded.OVERLOAD
+    return inference
+
+
+def _begun(exchange: Exchange, claim: Claim) -> Inference:
+    inference = Inference(claim.protocol, claim.operation, claim.model, evidence=claim.evidence)
+    inference.request_id = body.id_in_headers(exchange)
+    return inference
+
+
 def _decode(exchange: Exchange, claim: Claim) -> tuple[Inference, list[str]]:
     """The inference, and what went wrong in sentences."""
     decoder = _BY_NAME.get(claim.protocol, ALL[-1])
-    inference = Inference(claim.protocol, claim.operation, claim.model, evidence=claim.evidence)
-    inference.request_id = body.id_in_headers(exchange)
+    inference = _begun(exchange, claim)
     problems: list[str] = []
     succeeded = exchange.outcome is Outcome.OK
     try:
