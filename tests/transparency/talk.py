@@ -6,6 +6,7 @@ wait for bytes or for signals of the other end, never for time, so a transcript 
 """
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Sequence
@@ -122,10 +123,8 @@ class End:
                 await self._signals.setdefault(what, asyncio.Event()).wait()
 
     async def _send(self, data: bytes) -> None:
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the other's transcript shows it
             await self._loop.sock_sendall(self._sock, data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # what the other end saw is in its transcript
 
     def _finish(self) -> None:
         try:
