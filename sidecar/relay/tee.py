@@ -24,6 +24,9 @@ DEFAULT_BUDGET_BYTES = 8 * 1024 * 1024
 # What a queue entry costs beyond its bytes: two bytes objects, a tuple, a slot, malloc rounding.
 _ENTRY_BYTES = 200
 _CHUNK_COST_BYTES = HEADER_BYTES + _ENTRY_BYTES
+# The second half of the budget is for small chunks only: they hold the heads of messages and the header
+# blocks of HTTP/2, without which nothing after them can be read; large ones are bodies.
+_SMALL_BYTES = 4096
 # Room beyond the budget for frames that open and close connections.
 _CONTROL_RESERVE_BYTES = 512 * 1024
 # A few milliseconds of batching save a system call and a wake-up of the observer for every chunk; times
@@ -68,6 +71,7 @@ class Tee:
         self._worker = worker
         self._counters = counters
         self._budget = budget_bytes
+        self._half = budget_bytes // 2
         self._socket: socket.socket | None = None
         # Until the observer is reached for the first time it is starting, not down: keep its chunks.
         self._waiting = True
@@ -92,7 +96,7 @@ class Tee:
             self._drop(flow, size, now, DOWN)
         elif offset + size <= flow.skip_until:
             self._drop(flow, size, now, SKIPPED)
-        elif self._queued + size + _CHUNK_COST_BYTES > self._budget:
+        elif self._queued + size + _CHUNK_COST_BYTES > (self._budget if size <= _SMALL_BYTES else self._half):
             self._drop(flow, size, now, BEHIND)
         else:
             if flow.gap_length:

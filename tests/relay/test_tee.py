@@ -40,6 +40,21 @@ async def test_an_observer_that_does_not_read_costs_a_gap_and_no_traffic(tmp_pat
     await relay.stop()
 
 
+async def test_large_chunks_are_dropped_before_small_ones(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, budget=256 * 1024)
+    await relay.observer.start()
+    relay.tee.connect()
+    await relay.in_front_of_handler(echo)
+    relay.observer.reading.clear()
+    await talk(relay, pieces=100, size=20_000)
+    lost = relay.counters.dropped_bytes["observer_behind"]
+    assert lost > 0
+    await talk(relay, pieces=100, size=100)
+    assert relay.counters.dropped_bytes["observer_behind"] == lost
+    relay.observer.reading.set()
+    await relay.stop()
+
+
 async def test_a_gap_carries_its_place_its_length_and_the_times_of_both_ends(tmp_path: Path) -> None:
     relay = Relay(tmp_path, budget=256 * 1024)
     await relay.observer.start()
