@@ -93,8 +93,9 @@ class Exchange:
     """One request and its response (or a stream of messages).
 
     `target` is the request target as sent; header names are lower case and only those that `wire`
-    keeps are here (never credentials). `code` is the HTTP status as text, "" when no answer began.
-    `streamed` is a response that is a stream by nature, whose events (bounded) are in `events`.
+    keeps are here (never credentials). `code` is how the answer called itself, "" when none began.
+    `streamed` is a response that is a stream by nature, whose events (bounded) are in `events`; for gRPC it
+    is a call with more than one message either way. `grpc_status` is the name of a gRPC code, "" elsewhere.
     """
 
     connection: int
@@ -111,10 +112,13 @@ class Exchange:
     response: CapturedBody = field(default_factory=CapturedBody)
     streamed: bool = False
     events: list[StreamEvent] = field(default_factory=list)
+    grpc_status: str = ""
 
     @property
     def code(self) -> str:
-        """The HTTP status as a label value; "" when no answer began."""
+        """The name of the gRPC code, else the HTTP status, as a label value; "" when no answer began."""
+        if self.grpc_status:
+            return self.grpc_status
         return "" if self.status is None else str(self.status)
 
     @property
@@ -130,3 +134,32 @@ def outcome_of_status(status: int) -> Outcome:
     if status >= 500 or status in (408, 429):
         return Outcome.SERVER_ERROR
     return Outcome.CLIENT_ERROR
+
+
+# In the order of their numbers: grpc/grpc, doc/statuscodes.md.
+GRPC_CODES = (
+    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+    "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE",
+    "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+)  # fmt: skip
+_GRPC_CLIENT_ERRORS = frozenset((
+    "INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "UNAUTHENTICATED",
+    "FAILED_PRECONDITION", "OUT_OF_RANGE",
+))  # fmt: skip
+
+
+def grpc_code(number: str) -> str:
+    """The name of a gRPC code as its trailer says it; what is none of the seventeen is UNKNOWN."""
+    if number.isascii() and number.isdigit() and len(number) <= 2 and int(number) < len(GRPC_CODES):
+        return GRPC_CODES[int(number)]
+    return "UNKNOWN"
+
+
+def outcome_of_grpc(code: str) -> Outcome:
+    """The outcome of a gRPC call that the server ended with this code.
+
+    CANCELLED is the server's here: a client that cancels says so itself, and no code comes back.
+    """
+    if code == "OK":
+        return Outcome.OK
+    return Outcome.CLIENT_ERROR if code in _GRPC_CLIENT_ERRORS else Outcome.SERVER_ERROR

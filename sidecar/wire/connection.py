@@ -1,7 +1,7 @@
 """All connections: from the relay's chunks to exchanges. Passive, like a packet analyser; no I/O.
 
-Each connection is in one of four states: it is read (`Http1`), it is lost and being found again (`Resync`),
-it is blind for good (unreadable, or another protocol), or it is over and waits for its CLOSE.
+How one connection is read is in `reading`; here is which there are, what they may cost together, and what
+the relay is told.
 The trap: nothing may be guessed. What a gap touched is `unobserved`, and stays so.
 """
 
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sidecar.chunk import FROM_CLIENT, FROM_SERVER, Chunk, Kind
-from sidecar.exchange import Exchange, Outcome, Timings
-from sidecar.wire.head import Unreadable
+from sidecar.exchange import Exchange
 from sidecar.wire.http1 import Http1
+from sidecar.wire.http2 import Http2
 from sidecar.wire.limits import Limits
 from sidecar.wire.pending import Accounts
-from sidecar.wire.resync import Resync
+from sidecar.wire.reading import Reading
 
 __all__ = ["Limits", "OpenExchange", "Skip", "Wire"]
 
@@ -55,156 +55,12 @@ class Skip:
     offset: int
 
 
-class _Connection:
-    """One connection. Most of ten thousand of these are idle: keep it small."""
-
-    __slots__ = ("accounts", "client_at", "http", "id", "over", "protocol", "resync", "route", "server_at")
-
-    def __init__(
-        self, id: int, route: str, offsets: tuple[int, int], accounts: Accounts, time: float
-    ) -> None:
-        self.id = id
-        self.route = route
-        self.accounts = accounts
-        self.client_at, self.server_at = offsets
-        self.protocol = "unknown"
-        self.over = False
-        self.http: Http1 | None = None
-        self.resync: Resync | None = None
-        if offsets == (0, 0):
-            self.http = Http1(id, route, accounts)
-        else:
-            self.resync = Resync(id, route, accounts, time)
-
-    def data(self, direction: int, offset: int, data: bytes, time: float) -> list[Exchange]:
-        """Read bytes."""
-        expected = self.client_at if direction == FROM_CLIENT else self.server_at
-        if offset != expected:
-            # Frames of the tee are never repeated: whatever this is, the place is not where we thought.
-            return self.gap(direction, expected, offset - expected, time) + self.data(
-                direction, offset, data, time
-            )
-        if direction == FROM_CLIENT:
-            self.client_at = offset + len(data)
-        else:
-            self.server_at = offset + len(data)
-        http = self.http
-        if http is None:
-            self._find(direction, data, time)
-            return []
-        try:
-            http.data(direction, data, time)
-        except Unreadable as problem:
-            return self._unreadable(http, problem)
-        return http.take()
-
-    def gap(self, direction: int, offset: int, length: int, until: float) -> list[Exchange]:
-        """`length` bytes from `offset` on were not copied; a negative length is a jump backwards."""
-        expected = self.client_at if direction == FROM_CLIENT else self.server_at
-        stays = offset + length - expected if length >= 0 else -1
-        if direction == FROM_CLIENT:
-            self.client_at = offset + length
-        else:
-            self.server_at = offset + length
-        if self.resync is not None:
-            self.resync.gap(direction, until)
-        if self.http is None or stays == 0:
-            return []
-        if stays > 0 and self.http.gap(direction, stays, until):
-            return self.http.take()
-        return self._lose(self.http, direction, until)
-
-    def end(self, direction: int, time: float) -> list[Exchange]:
-        """One side will send no more."""
-        if self.http is None:
-            return []
-        self.http.end(direction, time)
-        return self.http.take()
-
-    def reset(self, direction: int) -> list[Exchange]:
-        """One side cut the connection."""
-        if self.http is None:
-            return []
-        self.http.reset(direction)
-        return self.http.take()
-
-    def close(self) -> list[Exchange]:
-        """Both sides are over."""
-        self.over = True
-        if self.resync is not None:
-            self.resync.drop()
-            self.resync = None
-        if self.http is None:
-            return []
-        self.http.close()
-        return self.http.take()
-
-    def refused(self, time: float) -> list[Exchange]:
-        """The upstream could not be reached."""
-        if self.over:
-            return []
-        http = self.http
-        begun = None if http is None else http.request_begun()
-        done = [] if http is None else self._abandon(http, Outcome.UPSTREAM_UNREACHABLE)[:1]
-        self.close()
-        if done:
-            return done
-        first = time if begun is None else begun
-        return [
-            Exchange(
-                self.id, "unknown", "", "", Timings(first), Outcome.UPSTREAM_UNREACHABLE, route=self.route
-            )
-        ]
-
-    def unobserved(self) -> list[Exchange]:
-        """Nothing more will be seen of this connection."""
-        done = [] if self.http is None else self._abandon(self.http, Outcome.UNOBSERVED)
-        self.close()
-        return done
-
-    @property
-    def state(self) -> tuple[str, str]:
-        """Its labels in `sidecar_connections`."""
-        http = self.http
-        if http is None:
-            return ("observed" if self.over else "blind", self.protocol)
-        return "observed", "http1" if http.ledger.used else self.protocol
-
-    def _find(self, direction: int, data: bytes, time: float) -> None:
-        if self.resync is None:
-            return
-        self.http = self.resync.feed(direction, data, time)
-        if self.http is not None:
-            self.resync = None
-
-    def _lose(self, http: Http1, direction: int, time: float) -> list[Exchange]:
-        if http.ledger.used:
-            self.protocol = "http1"
-        self.http = None
-        self.resync = Resync(self.id, self.route, self.accounts, time, lockstep=not http.ledger.pipelined)
-        self.resync.gap(direction, time)
-        return self._abandon(http, Outcome.UNOBSERVED)
-
-    def _unreadable(self, http: Http1, problem: Unreadable) -> list[Exchange]:
-        """Blind for good. A reader of HTTP/2 would take over here, with the bytes of its preface."""
-        if problem.http2 and not http.ledger.used:
-            self.protocol = "http2"
-        elif http.ledger.used:
-            self.protocol = "http1"
-        self.http = None
-        return self._abandon(http, Outcome.UNOBSERVED)
-
-    def _abandon(self, http: Http1, outcome: Outcome) -> list[Exchange]:
-        http.abandon(outcome)
-        return http.take()
-
-
 class Wire:
     """Rebuilds exchanges from chunks. Single-threaded; never raises, whatever the chunks say."""
 
     def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
         self._accounts = Accounts(limits)
-        self._connections: dict[int, _Connection] = {}
+        self._connections: dict[int, Reading] = {}
         self._early: set[int] = set()
         self._hints: list[Skip] = []
         # Where the last hint for a side of a connection pointed to, so that none is given twice.
@@ -273,7 +129,7 @@ class Wire:
         """Memory held for bodies, events and heads of open exchanges."""
         return self._accounts.bodies.used + self._accounts.heads.used
 
-    def _feed_event(self, chunk: Chunk, connection: _Connection | None) -> list[Exchange]:
+    def _feed_event(self, chunk: Chunk, connection: Reading | None) -> list[Exchange]:
         kind, time = chunk.kind, chunk.time
         if kind is Kind.OPEN:
             done = [] if connection is None else connection.unobserved()
@@ -281,9 +137,7 @@ class Wire:
             self._open(chunk, chunk.meta)
             return done
         if kind is Kind.REFUSED:
-            return (connection or _Connection(chunk.connection, "", (0, 0), self._accounts, time)).refused(
-                time
-            )
+            return (connection or Reading(chunk.connection, "", (0, 0), self._accounts, time)).refused(time)
         if kind is Kind.GAP:
             connection = connection or self._open(chunk, {})
         if connection is None:
@@ -302,11 +156,11 @@ class Wire:
             return connection.close()
         return []
 
-    def _open(self, chunk: Chunk, meta: Mapping[str, Any]) -> _Connection | None:
+    def _open(self, chunk: Chunk, meta: Mapping[str, Any]) -> Reading | None:
         if len(self._connections) >= self._accounts.limits.connections:
             return None
         route = str(meta.get("route", ""))[:_MAX_ROUTE_CHARS]
-        connection = _Connection(chunk.connection, route, _offsets(meta), self._accounts, chunk.time)
+        connection = Reading(chunk.connection, route, _offsets(meta), self._accounts, chunk.time)
         self._connections[chunk.connection] = connection
         return connection
 
@@ -316,12 +170,12 @@ class Wire:
         self._hinted.pop((id, FROM_CLIENT), None)
         self._hinted.pop((id, FROM_SERVER), None)
 
-    def _skip_for_ever(self, connection: _Connection) -> None:
+    def _skip_for_ever(self, connection: Reading) -> None:
         if connection.resync is None:
             self._hint(connection.id, FROM_CLIENT, _FOR_EVER)
             self._hint(connection.id, FROM_SERVER, _FOR_EVER)
 
-    def _note(self, connection: _Connection, http: Http1, direction: int) -> None:
+    def _note(self, connection: Reading, http: Http1 | Http2, direction: int) -> None:
         http.ledger.notable = False
         if http.tunnel:
             connection.http, connection.protocol = None, "http1"

@@ -23,6 +23,7 @@ _KEPT_NAMES = frozenset((
     "x-request-id", "traceparent", "inference-header-content-length", "seldon-puid", "served-model-name",
     "x-bentoml-request-id", "openai-processing-ms", "openai-model", "openai-version", "apim-request-id",
     "x-ms-client-request-id", "serve_multiplexed_model_id", "x-amzn-invoked-production-variant",
+    "grpc-encoding",
 ))  # fmt: skip
 _KEPT_PREFIXES = ("ce-", "x-amzn-sagemaker-")
 # Free text of the caller, and a handle to somebody's session.
@@ -129,6 +130,21 @@ def _fields(lines: list[bytes]) -> dict[str, str]:
     return kept
 
 
+def keep(kept: dict[str, str], name: str, value: bytes) -> None:
+    """Add a field to `kept` if it is one we keep. `name` is in lower case, as HTTP/2 has it."""
+    if not _is_kept(name):
+        return
+    text = str(value.strip(b" \t"), "latin-1")[:MAX_VALUE_CHARS]
+    if name in kept or len(kept) >= MAX_KEPT_FIELDS:
+        _keep_more(kept, name, text)
+    else:
+        kept[name] = text
+
+
+def _is_kept(name: str) -> bool:
+    return name in _KEPT_NAMES or (name.startswith(_KEPT_PREFIXES) and name not in _NEVER_KEPT)
+
+
 def _keep_more(kept: dict[str, str], key: str, value: str) -> None:
     if key in kept:
         kept[key] = f"{kept[key]}, {value}"[:MAX_VALUE_CHARS]
@@ -145,7 +161,7 @@ def _field(line: bytes) -> tuple[str, str]:
     if not colon or b"\r" in value or b"\n" in value:
         raise Unreadable
     read = "", ""
-    if name in _KEPT_NAMES or (name.startswith(_KEPT_PREFIXES) and name not in _NEVER_KEPT):
+    if _is_kept(name):
         read = name, str(value.strip(b" \t"), "latin-1")[:MAX_VALUE_CHARS]
     if name in _REMEMBERED and len(line) <= _MAX_REMEMBERED_BYTES:
         _remember(_field_lines, line, read)

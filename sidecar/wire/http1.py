@@ -124,6 +124,11 @@ class Http1:
         """Whether anybody reads the body that is coming."""
         return self._requests.body_wanted if direction == FROM_CLIENT else self._answers.body_wanted
 
+    @property
+    def held(self) -> bytes:
+        """What the client has said of a head that has not ended."""
+        return self._requests.held
+
     def request_begun(self) -> float | None:
         """When a request began whose head has not ended."""
         return self._requests.first if self._requests.inside_head else None

@@ -62,6 +62,11 @@ class MessageReader:
         return self._state == HEAD and bool(self._rest)
 
     @property
+    def held(self) -> bytes:
+        """The beginning of a head or line whose end has not come."""
+        return bytes(self._rest)
+
+    @property
     def between(self) -> bool:
         """Whether the last message has ended and no next one has begun."""
         return self._state == HEAD and not self._rest

@@ -136,13 +136,8 @@ class Ledger:
         self.done.append(self._exchange(pending, outcome))
 
     def _exchange(self, pending: Pending, outcome: Outcome) -> Exchange:
-        limits = self.accounts.limits
-        request_problem = response_problem = None
-        if not pending.requested:
-            request_problem = _why(outcome)
-        if not pending.answered and pending.status is not None:
-            response_problem = _why(outcome)
-        events = [] if pending.stream is None else _events(pending, pending.stream)
+        events = [] if pending.stream is None else events_of(pending, pending.stream)
+        request, response = bodies_of(pending, outcome, self.accounts.limits)
         return Exchange(
             self.connection,
             "http1",
@@ -154,18 +149,32 @@ class Ledger:
             self.route,
             pending.headers,
             pending.response_headers,
-            _body(pending.request, pending.headers, request_problem, limits),
-            _body(pending.response, pending.response_headers, response_problem, limits),
+            request,
+            response,
             pending.stream is not None,
             events,
         )
+
+
+def bodies_of(pending: Pending, outcome: Outcome, limits: Limits) -> tuple[CapturedBody, CapturedBody]:
+    """The two bodies as decoders see them; what they held of the budget is given back."""
+    request_problem = response_problem = None
+    if not pending.requested:
+        request_problem = _why(outcome)
+    if not pending.answered and pending.status is not None:
+        response_problem = _why(outcome)
+    return (
+        _body(pending.request, pending.headers, request_problem, limits),
+        _body(pending.response, pending.response_headers, response_problem, limits),
+    )
 
 
 def _why(outcome: Outcome) -> BodyProblem:
     return BodyProblem.GAP if outcome is Outcome.UNOBSERVED else BodyProblem.CUT
 
 
-def _events(pending: Pending, stream: EventStream) -> list[StreamEvent]:
+def events_of(pending: Pending, stream: EventStream) -> list[StreamEvent]:
+    """The events of a streamed answer; the memory is no longer the stream's."""
     whole = pending.answered and (pending.response is None or pending.response.problem is not BodyProblem.GAP)
     return stream.finish(pending.response_last or pending.first, whole)
 
