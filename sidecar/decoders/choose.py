@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from sidecar.decoders import body, generative, paths
+from sidecar.decoders import body, generative, grpc, paths
 from sidecar.decoders.decoder import Claim, Decoder, Undecodable
 from sidecar.decoders.generic_json import GenericJson
 from sidecar.decoders.kserve_v1 import KServeV1
@@ -19,8 +19,9 @@ from sidecar.decoders.open_inference import OpenInference
 from sidecar.exchange import Exchange, Outcome
 from sidecar.inference import MISSING, Inference, Undecoded
 
-# Those with paths of their own first, then what bodies are like, then what nobody reads.
+# gRPC by its media type, those with paths of their own, then what bodies are like, then what nobody reads.
 ALL: tuple[Decoder, ...] = (
+    *grpc.ALL,
     OpenInference(),
     KServeV1(),
     MLflow(),

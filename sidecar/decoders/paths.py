@@ -15,6 +15,8 @@ _INFERENCE = re.compile(
     r"predict|infer(?!ence(?:\.|service))|invoc|invoke|scor(?:e|ing)|classif|detect|embed|generat|explain|rank|forecast|recommend"
     r"|segment|transcri|translat|summari|complet|regress"
 )
+# A path of gRPC, in lower case: the service may be called after inference, what counts is the method.
+_CALL = re.compile(r"/(?:[a-z_][a-z0-9_]*\.)+[a-z0-9_]+/[a-z0-9_]+")
 _KINDS = (
     ("metrics", re.compile(r"/metrics$|/prometheus(?:/|$)|/stats$")),
     (
@@ -29,7 +31,9 @@ _KINDS = (
         re.compile(
             r"/repository(?:/|$)|/(?:un)?load$|/(?:un)?register$|/reload$|/shutdown$|/quit$|/login$|/logout$"
             r"|/(?:oauth|auth|admin|-)(?:/|$)|/token$|/feedback$|/(?:system|cuda|xpu)sharedmemory(?:/|$)"
-            r"|/logging$|/trace/setting$|/api/(?:pull|push|create|copy|delete)$|/load_lora_adapter$|/sleep$|/wake_up$"
+            r"|/(?:system|cuda)sharedmemory(?:status|(?:un)?register)$|/repository(?:index|model(?:un)?load)$"
+            r"|/(?:un)?registermodel$|/scaleworker$|/setdefault$|/handlereloadconfigrequest$|/sendfeedback$"
+            r"|/logging$|/logsettings$|/tracesetting$|/trace/setting$|/api/(?:pull|push|create|copy|delete)$|/load_lora_adapter$|/sleep$|/wake_up$"
         ),
     ),
     (
@@ -37,6 +41,8 @@ _KINDS = (
         re.compile(
             r"/v[12]/models(?:/[^/:]+(?:/(?:versions|labels)/[^/:]+)?(?:/(?:metadata|config))?)?$|/v2$|/models$"
             r"|/(?:version|info|docs|redoc|openapi\.json|docs\.json|schema\.json|swagger\.json|api-description|metadata)$"
+            r"|/(?:server|model|getmodel)metadata$|/modelconfig$|/modelstatistics$|/getmodelstatus$|/grpc\.reflection\."
+            r"|/(?:list|describe)models?$"
             r"|/swagger(?:-ui)?(?:/|$)|/api/(?:tags|ps|show|version)$|/(?:de)?tokenize$|/count_tokens$|/favicon\.ico$"
         ),
     ),
@@ -63,7 +69,8 @@ def kind_of(method: str, path: str) -> str:
     if method == "OPTIONS":
         return "cors"
     lowered = path.lower().rstrip("/") or "/"
-    if method in ("POST", "PUT") and not lowered.endswith("/feedback") and smells_of_inference(lowered):
+    named = lowered.rpartition("/")[2] if _CALL.fullmatch(lowered) else lowered
+    if method in ("POST", "PUT") and not lowered.endswith("/feedback") and smells_of_inference(named):
         return "other"
     for kind, pattern in _KINDS:
         if pattern.search(lowered):

@@ -6,7 +6,7 @@ every histogram.
 """
 
 from sidecar import catalog
-from sidecar.exchange import Exchange, Outcome
+from sidecar.exchange import GRPC_CODES, Exchange, Outcome
 from sidecar.inference import Inference
 from sidecar.registry import Registry
 from sidecar.slo import outcome_of
@@ -19,6 +19,14 @@ _AT_ZERO = (
     ("500", Outcome.SERVER_ERROR),
     ("503", Outcome.SERVER_ERROR),
 )
+_GRPC_AT_ZERO = (
+    ("OK", Outcome.OK),
+    ("INVALID_ARGUMENT", Outcome.CLIENT_ERROR),
+    ("INTERNAL", Outcome.SERVER_ERROR),
+    ("UNAVAILABLE", Outcome.SERVER_ERROR),
+    ("DEADLINE_EXCEEDED", Outcome.SERVER_ERROR),
+)
+_GRPC_CODES = frozenset(GRPC_CODES)
 
 
 class Traffic:
@@ -38,7 +46,7 @@ class Traffic:
         model = (inference.model.name, inference.model.version)
         protocol, operation = inference.protocol, inference.operation.value
         outcome = outcome_of(exchange, inference)
-        if (*model, protocol, operation, *_AT_ZERO[0]) not in self._requests.values:
+        if (*model, protocol, operation, *_at_zero(protocol)[0]) not in self._requests.values:
             self._introduce(model, protocol, operation)
         self._requests.add(1, *model, protocol, operation, code_label(exchange.code), outcome.value)
         if outcome is Outcome.UNOBSERVED:
@@ -51,7 +59,7 @@ class Traffic:
 
     def _introduce(self, model: tuple[str, str], protocol: str, operation: str) -> None:
         self._info.set(1, *model, protocol)
-        for code, outcome in _AT_ZERO:
+        for code, outcome in _at_zero(protocol):
             self._requests.add(0, *model, protocol, operation, code, outcome.value)
         self._duration.touch(*model, protocol, Outcome.OK.value)
         self._first_byte.touch(*model, protocol)
@@ -70,11 +78,19 @@ class Traffic:
             self._response_size.observe(exchange.response.size, *model)
 
 
+def _at_zero(protocol: str) -> tuple[tuple[str, Outcome], ...]:
+    return _GRPC_AT_ZERO if protocol.endswith("grpc") else _AT_ZERO
+
+
 def code_label(code: str) -> str:
-    """An HTTP status as a label value: 100 to 599 as it is, "" when no answer began, else "other".
+    """A code as a label value: 100 to 599 and gRPC's names as they are, "" if no answer began, else "other".
 
     Empty is what Prometheus takes for "not there", which is what an answer that never began is.
     """
-    if code == "" or (len(code) == 3 and code.isascii() and code.isdecimal() and "100" <= code <= "599"):
+    if (
+        code == ""
+        or code in _GRPC_CODES
+        or (len(code) == 3 and code.isascii() and code.isdecimal() and "100" <= code <= "599")
+    ):
         return code
     return "other"

@@ -41,7 +41,8 @@ def test_a_claim_by_a_decoder_that_is_gone_is_not_fatal():
 def test_the_order_is_from_the_most_to_the_least_certain():
     names = [decoder.name for decoder in decoders.ALL]
     assert len(set(names)) == len(names)
-    assert names[:3] == ["v2", "v1", "mlflow"] and names[-2:] == ["json", "unknown"]
+    assert names[:6] == ["v2-grpc", "tfs-grpc", "seldon-grpc", "torchserve-grpc", "grpc", "v2"]
+    assert names[6:8] == ["v1", "mlflow"] and names[-2:] == ["json", "unknown"]
 
 
 def test_claims_are_remembered_but_not_without_bound():

@@ -18,6 +18,14 @@ from tests.decoders.reading import decode, posted
 
 # One path per decoder; a new member of ALL without one here fails below.
 PATHS = {
+    "v2-grpc": ("/inference.GRPCInferenceService/ModelInfer", "application/grpc"),
+    "tfs-grpc": ("/tensorflow.serving.PredictionService/Predict", "application/grpc+proto"),
+    "seldon-grpc": ("/seldon.protos.Seldon/Predict", "application/grpc"),
+    "torchserve-grpc": (
+        "/org.pytorch.serve.grpc.inference.InferenceAPIsService/Predictions",
+        "application/grpc",
+    ),
+    "grpc": ("/acme.Churn/Ask", "application/grpc"),
     "v2": ("/v2/models/m/infer", "application/json"),
     "v1": ("/v1/models/m:predict", "application/json"),
     "mlflow": ("/invocations", "application/json"),

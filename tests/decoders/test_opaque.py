@@ -10,8 +10,7 @@ from tests.decoders.reading import read, refused
     [
         ("/predict", "multipart/form-data; boundary=x"),
         ("/v1/detect", "image/jpeg"),
-        ("/inference.GRPCInferenceService/ModelInfer", "application/grpc"),
-        ("/tensorflow.serving.PredictionService/Predict", "application/grpc+proto"),
+        ("/inference.GRPCInferenceService/ModelInfer", "application/grpc-web+proto"),
     ],
 )
 def test_inference_we_cannot_read_is_counted_with_a_reason(target, content_type):

@@ -80,6 +80,20 @@ def test_the_model_is_announced(registry, observe):
     assert registry.value("inference_model_info", model_name="m", model_version="1", protocol="v2") == 1
 
 
+def test_a_grpc_call_is_counted_by_the_name_of_its_code_and_has_its_own_zeros(registry, observe):
+    said = inference(x=[1], protocol="v2-grpc")
+    observe(said=said, grpc_status="UNAVAILABLE", outcome=Outcome.SERVER_ERROR)
+    count = "inference_requests_total"
+    assert registry.value(count, protocol="v2-grpc", code="UNAVAILABLE", outcome="server_error") == 1
+    codes = {
+        labels[-2]
+        for family in registry.snapshot().families
+        if family.metric.name == count
+        for labels, _ in family.series
+    }
+    assert codes == {"OK", "INVALID_ARGUMENT", "INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"}
+
+
 @pytest.mark.parametrize(
     ("code", "label"),
     [
@@ -90,7 +104,11 @@ def test_the_model_is_announced(registry, observe):
         ("99", "other"),
         ("2e2", "other"),
         ("٢٠٠", "other"),
+        ("OK", "OK"),
+        ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"),
+        ("ok", "other"),
+        ("17", "other"),
     ],
 )
-def test_a_code_is_a_valid_status_or_other(code, label):
+def test_a_code_is_a_valid_status_or_name_or_other(code, label):
     assert code_label(code) == label
