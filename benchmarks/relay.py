@@ -32,6 +32,8 @@ REQUEST = (
     b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 )
 OPEN_LOOP_RATE = 1000
+LARGE_BYTES = 200 * 1024 * 1024
+EVENTS, EVENT_SECONDS = 200, 0.005
 
 
 def free_port() -> int:
@@ -81,7 +83,8 @@ def nginx(directory: Path, port: int, upstream: int | None) -> list[str] | None:
     if not (binary := shutil.which("nginx") or shutil.which("/usr/sbin/nginx")):
         return None
     inside = (
-        f"location / {{ default_type application/json; return 200 '{ANSWER}'; }}"
+        f"location / {{ default_type application/json; return 200 '{ANSWER}'; }} "
+        f"location /large {{ alias {directory}/large; }}"
         if upstream is None
         else 'location / { proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; }'
     )
@@ -216,6 +219,64 @@ async def open_loop(port: int, seconds: float) -> list[float]:
     return sorted(took)
 
 
+def megabytes_per_second(port: int) -> float:
+    """A body of LARGE_BYTES from the upstream to a client that throws it away."""
+    command = ["curl", "-s", "-o", "/dev/null", "-w", "%{speed_download}", f"http://127.0.0.1:{port}/large"]
+    return float(subprocess.run(command, capture_output=True).stdout or 0) / 1e6
+
+
+async def events(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An event stream whose events carry the time they were sent."""
+    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+        for _ in range(EVENTS):
+            await asyncio.sleep(EVENT_SECONDS)
+            writer.write(b"data: %.9f\n\n" % time.perf_counter())
+            await writer.drain()
+    writer.close()
+
+
+async def event_delays(port: int) -> list[float]:
+    """How late each event arrives, in seconds."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /events HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n")
+    delays = []
+    while len(delays) < EVENTS and (line := await reader.readline()):
+        found = re.search(rb"data: ([\d.]+)", line)
+        if found:
+            delays.append(time.perf_counter() - float(found[1]))
+    writer.close()
+    return sorted(delays)
+
+
+async def cadence(proxy: Proxy, directory: Path) -> tuple[float, float]:
+    """Median and 99th percentile of the delay of events, in microseconds, in front of an event server."""
+    server = await asyncio.start_server(events, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    front = Proxy(proxy.name, proxy.command)
+    try:
+        if front.command is not direct:
+            command = front.command(directory, front.port, port)
+            assert command is not None
+            front.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            await listening(front.port)
+        delays = await event_delays(port if front.command is direct else front.port)
+    finally:
+        front.stop()
+        server.close()
+    return delays[len(delays) // 2] * 1e6, delays[int(len(delays) * 0.99)] * 1e6
+
+
+async def listening(port: int) -> None:
+    for _ in range(300):
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return
+        await asyncio.sleep(0.05)
+
+
 def tree(pid: int) -> Iterator[int]:
     yield pid
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
@@ -245,6 +306,7 @@ Figures = dict[str, float]
 
 def measure(proxy: Proxy, seconds: float, script: Path) -> Figures:
     figures: Figures = {}
+    answers(proxy.port)  # warm
     before = cpu_seconds(proxy.process.pid) if proxy.process else 0.0
     requests = 0.0
     for connections in (1, 16, 128):
@@ -258,6 +320,8 @@ def measure(proxy: Proxy, seconds: float, script: Path) -> Figures:
     took = asyncio.run(open_loop(proxy.port, seconds))
     figures["p50 us"] = took[len(took) // 2] * 1e6
     figures["p99 us"] = took[int(len(took) * 0.99)] * 1e6
+    figures["large body MB/s"] = megabytes_per_second(proxy.port)
+    figures["event p50 us"], figures["event p99 us"] = asyncio.run(cadence(proxy, script.parent))
     if proxy.process:
         memory = resident_mb(proxy.process.pid)
         figures["MB"] = sum(memory.values())
@@ -278,11 +342,17 @@ def table(results: dict[str, list[Figures]]) -> str:
     return "\n".join(lines)
 
 
+COMPARED = (
+    "req/s at 1", "req/s at 16", "req/s at 128", "req/s new connection", "large body MB/s",
+    "p50 us", "p99 us", "event p50 us",
+)  # fmt: skip
+
+
 def ratios(results: dict[str, list[Figures]], ours_name: str) -> str:
     """Ours against each, round by round: median and range. Latency is what was added to direct."""
     lines = []
     for other in (name for name in results if name not in (ours_name, "direct")):
-        for key in ("req/s at 1", "req/s at 16", "req/s at 128", "req/s new connection", "p50 us", "p99 us"):
+        for key in COMPARED:
             pairs = []
             for mine, theirs, base in zip(results[ours_name], results[other], results["direct"], strict=True):
                 less = base[key] if key.endswith("us") else 0.0
@@ -290,7 +360,7 @@ def ratios(results: dict[str, list[Figures]], ours_name: str) -> str:
                     pairs.append((mine[key] - less) / (theirs[key] - less))
             if pairs:
                 spread = f"{min(pairs):.2f}-{max(pairs):.2f}"
-                what = f"added {key[:3]}" if key.endswith("us") else key
+                what = f"added {key.removesuffix(' us')}" if key.endswith("us") else key
                 lines.append(f"{ours_name} / {other}, {what}: {statistics.median(pairs):.2f} ({spread})")
     return "\n".join(lines)
 
@@ -319,6 +389,8 @@ def main() -> None:
         script.write_text(
             f"wrk.method='POST'; wrk.headers['Content-Type']='application/json'; wrk.body='{body}'"
         )
+        with open(directory / "large", "wb") as large:
+            large.truncate(LARGE_BYTES)
         upstream = Proxy("upstream", lambda d, port, _: nginx(d, port, None))
         if not upstream.start(directory, 0) or not shutil.which("wrk"):
             raise SystemExit("nginx and wrk are needed: apt-get install nginx-light wrk")
