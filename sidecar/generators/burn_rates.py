@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sidecar.catalog import SLO_EVENTS, SLO_OBJECTIVE, SLOS
+from sidecar.catalog import FEATURE_VALUES, SLO_EVENTS, SLO_OBJECTIVE, SLOS
 from sidecar.generators import words
 from sidecar.generators.durations import Durations
 from sidecar.generators.identity import by
@@ -29,6 +29,14 @@ MIN_BAD_LONG = 10
 MIN_BAD_SHORT = 3
 # From 40 a day on, failures reach the floors above even when they are spread evenly (ten in six hours).
 LOW_TRAFFIC_BAD_PER_DAY = 40
+# Asked when the alert is sent: who is paged should not have to look up what to call about.
+_UNUSABLE_FEATURES = f"""
+ Not usable most often in the last %s: {{{{ range $i, $found := query (printf \
+`sort_desc(topk(5, sum by (feature, state) (rate({FEATURE_VALUES.name}{{state=~"missing|null|nan|wrong_type",\
+model_name=%%q,job=%%q,namespace=%%q,cluster=%%q}}[%s])) > 0))` \
+$labels.model_name $labels.job $labels.namespace $labels.cluster) }}}}\
+{{{{ if $i }}}}, {{{{ end }}}}{{{{ $found.Labels.feature }}}} ({{{{ $found.Labels.state }}}}){{{{ else }}}}\
+nothing any more{{{{ end }}}}.""".replace("\n", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +176,17 @@ def _burn(tier: Tier, target: Target, threshold: str, durations: Durations, link
         f"{words.MODEL}: {_BAD_EVENT[slo]}",
         f"In the last {durations.window(tier.long)} {words.SHARE} of the events of "
         f"{words.MODEL} were bad for its {slo} objective: more than {tier.burn} times what the "
-        f"error budget allows, and it goes on ({durations.window(tier.short)}).",
+        f"error budget allows, and it goes on ({durations.window(tier.short)}).{_detail(slo, durations)}",
         links.annotations(ALERT_OF[slo], model=True),
         wait=durations.wait(tier.wait),
         labels={"burnrate_tier": tier.name, **target.labels},
     )
+
+
+def _detail(slo: str, durations: Durations) -> str:
+    """What only one objective has to say."""
+    window = durations.window("5m")
+    return _UNUSABLE_FEATURES % (window, window) if slo == "feature_availability" else ""
 
 
 def _low_traffic(target: Target, durations: Durations, links: Links) -> Alert:

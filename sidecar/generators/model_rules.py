@@ -42,9 +42,8 @@ def _drift(severity: Severity, links: Links) -> Alert:
         f"avg {by('model_name', 'model_version', 'kind', 'name')} ({verdict}) >= {QUORUM}",
         severity,
         f"{words.MODEL}: the {words.KIND} {words.NAME} has drifted from its reference",
-        f"{words.SHARE} of the replicas of {words.MODEL} (version "
-        f"{words.VERSION}) hold the verdict of level {severity.value} for the {words.KIND} "
-        f"{words.NAME}.",
+        f"{words.SHARE} of the replicas of {words.MODEL} hold the verdict of level {severity.value} for the "
+        f"{words.KIND} {words.NAME}, over all versions that they serve.",
         links.annotations(_DRIFT, model=True),
     )
 
