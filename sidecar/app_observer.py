@@ -4,19 +4,12 @@ It gives way first and loads what it needs after: loading takes a second of CPU 
 in the middle of traffic. Hence the imports inside.
 """
 
-import logging
 import os
 import signal
-import socket
 import sys
-from typing import Any
 
-from sidecar import logs
 from sidecar.budget import Pacer
 from sidecar.cgroup import Cgroup
-from sidecar.errors import SidecarError
-
-log = logging.getLogger("sidecar")
 
 
 def main() -> None:
@@ -28,19 +21,24 @@ def main() -> None:
     # And under a quota, where priorities do not help.
     pacer = Pacer(Cgroup())
     pacer.start()
-    logs.configure()
-    _observe(socket.socket(fileno=int(sys.argv[1])), pacer)
+    _observe(int(sys.argv[1]), pacer)
 
 
-def _observe(control: socket.socket, pacer: Pacer) -> None:
+def _observe(descriptor: int, pacer: Pacer) -> None:
     import asyncio
+    import logging
+    import socket
 
+    from sidecar import logs
     from sidecar.address import Address
     from sidecar.config import Settings
+    from sidecar.errors import SidecarError
     from sidecar.observing import Observing
     from sidecar.relay.worker import read_setup
 
-    setup: dict[str, Any] = read_setup(control)
+    logs.configure()
+    control = socket.socket(fileno=descriptor)
+    setup = read_setup(control)
 
     async def serve() -> None:
         settings = Settings.model_validate_json(setup["settings"])
@@ -53,7 +51,7 @@ def _observe(control: socket.socket, pacer: Pacer) -> None:
     try:
         asyncio.run(serve())
     except SidecarError as error:
-        log.error("%s", error)
+        logging.getLogger("sidecar").error("%s", error)
         raise SystemExit(error.exit_code) from None
 
 

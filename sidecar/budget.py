@@ -70,7 +70,8 @@ class Pacer:
         self._quota: Quota | None = None
         self._throttled = cgroup.times_throttled()
         self._reviewed = clock.monotonic()
-        self._budget = Budget(time.process_time(), self._reviewed)
+        # From zero: what starting Python took is paid for as well.
+        self._budget = Budget(0.0, self._reviewed)
         self._resting = False
 
     def start(self) -> None:

@@ -2,16 +2,15 @@
 
 Exchanges are still counted and timed exactly; what is left out is counted as undecoded, reason
 `overload`. Decides only; time is a parameter. The trap: being late is not being behind. After a start
-there is a backlog that is soon worked off; only lateness that lasts is overload.
+there is a backlog, which shrinks; only lateness that does not is overload.
 """
 
-# A scrape every few seconds does not see half a second; the relay's queue holds more than this at any
-# rate that one observer can read.
-_BEHIND_SECONDS = 0.5
-# Back at half of it: the two differ, or every other batch would be left out.
-_CAUGHT_UP_SECONDS = 0.25
-# A backlog of some thousand exchanges is worked off in this time.
-_PATIENCE_SECONDS = 0.5
+# A scrape every few seconds does not see a quarter of one; the relay's queue holds twice this of 100 Mbit/s.
+_LATE_SECONDS = 0.25
+# Well below it, or every other batch would be left out; above the pauses that a CPU budget makes.
+_CAUGHT_UP_SECONDS = 0.1
+# Lateness is compared with what it was this long ago: several reads, less than the relay's queue holds.
+_COMPARED_SECONDS = 0.2
 # The relay says once a second whether it had to drop; a little longer than that.
 _AFTER_DROPS_SECONDS = 2.0
 
@@ -21,19 +20,26 @@ class Shedding:
 
     def __init__(self) -> None:
         self.decoding = True
-        self._behind_since: float | None = None
+        self._behind = False
+        self._earlier: tuple[float, float] | None = None
         self._dropped_until = float("-inf")
 
     def late(self, lag: float, now: float) -> None:
         """The chunks that are about to be read are `lag` seconds old."""
         if lag < _CAUGHT_UP_SECONDS:
-            self._behind_since = None
-        elif self._behind_since is None and lag > _BEHIND_SECONDS:
-            self._behind_since = now
-        behind = self._behind_since is not None and now - self._behind_since >= _PATIENCE_SECONDS
-        self.decoding = not behind and now >= self._dropped_until
+            self._behind, self._earlier = False, None
+        elif lag > _LATE_SECONDS:
+            self._compare(lag, now)
+        self.decoding = not self._behind and now >= self._dropped_until
 
     def dropped(self, now: float) -> None:
         """The relay dropped chunks because we were behind: its queue is small next to the traffic."""
         self._dropped_until = now + _AFTER_DROPS_SECONDS
         self.decoding = False
+
+    def _compare(self, lag: float, now: float) -> None:
+        if self._earlier is None:
+            self._earlier = lag, now
+        elif now - self._earlier[1] >= _COMPARED_SECONDS:
+            self._behind = self._behind or lag >= self._earlier[0]
+            self._earlier = lag, now

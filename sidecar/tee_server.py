@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+from collections.abc import Callable
 from typing import cast
 
 from sidecar import clock, sockets
@@ -21,7 +22,8 @@ log = logging.getLogger("sidecar")
 class TeeServer:
     """All links of relay workers."""
 
-    def __init__(self, observer: Observer, path: str) -> None:
+    def __init__(self, observer: Observer, path: str, now: Callable[[], float] = clock.monotonic) -> None:
+        self.now = now
         self._observer = observer
         self._path = path
         self._server: asyncio.Server | None = None
@@ -68,7 +70,7 @@ class TeeServer:
         """A link broke."""
         if self._links.get(worker) is link:
             del self._links[worker]
-            self._observer.link_lost(worker, clock.monotonic())
+            self._observer.link_lost(worker, self.now())
 
 
 class Link(asyncio.Protocol):
@@ -100,7 +102,7 @@ class Link(asyncio.Protocol):
                     self._server.joined(self._worker, self)
                     continue
                 if not begun and chunk.kind is not Kind.GAP:  # a gap is as old as its first byte
-                    begun, now = True, clock.monotonic()
+                    begun, now = True, self._server.now()
                     self.lag = max(now - chunk.time, 0.0)
                     self._server.batch_begins(now)
                 self._server.take(chunk)

@@ -88,6 +88,40 @@ async def test_a_killed_child_is_told_apart_and_started_again(case: Case) -> Non
     assert await case.child.gone(10)
 
 
+async def test_a_child_asked_to_restart_leaves_in_order_and_its_end_has_the_reason_given(case: Case) -> None:
+    case.child.start()
+    await case.heard.get()
+    case.child.restart("memory", {"stop": True}, within=10)
+    assert await case.exits.get() == "memory"
+    assert await case.heard.get() == {"setup": {"start": 2}}
+    case.child.send({"exit": 3})
+    assert await case.exits.get() == "exit"
+    await case.heard.get()
+    case.child.release({"stop": True})
+    assert await case.child.gone(10)
+
+
+async def test_a_child_that_does_not_restart_by_itself_is_killed_and_started(case: Case) -> None:
+    case.child.start()
+    await case.heard.get()
+    case.child.restart("hung", {"ignored": True}, within=0.1)
+    case.child.restart("memory", {"ignored": True}, within=0.1)
+    assert await case.exits.get() == "hung"
+    assert await case.heard.get() == {"setup": {"start": 2}}
+    case.child.release({"stop": True})
+    assert await case.child.gone(10)
+
+
+async def test_a_child_that_is_leaving_is_not_restarted(case: Case) -> None:
+    case.child.start()
+    await case.heard.get()
+    case.child.release({"stop": True})
+    case.child.restart("memory", {"stop": True}, within=10)
+    assert await case.child.gone(10)
+    assert case.exits.empty()
+    assert case.starts == 1
+
+
 async def test_a_child_that_does_not_leave_is_killed(case: Case) -> None:
     case.child.start()
     await case.heard.get()

@@ -102,3 +102,12 @@ def test_decoding_is_pure():
 def test_a_model_that_the_claim_names_survives_an_unreadable_body():
     inference = read("/v2/models/m/versions/3/infer", b"{", b"{")
     assert inference.model == ModelRef("m", "3")
+
+
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_what_is_left_unread_is_known_by_its_head_alone(status):
+    seen = posted(V2, {"inputs": [tensor("x", [1], [0.5])]}, b"{}", status=status)
+    inference = decoders.unread(seen, decoders.claim(seen.method, seen.target, seen.request_headers))
+    assert (inference.protocol, inference.operation, inference.model.name) == ("v2", Operation.PREDICT, "m")
+    assert inference.rows == 0 and not inference.features and not inference.outputs
+    assert inference.undecoded is (Undecoded.OVERLOAD if status == 200 else None)
