@@ -1,6 +1,6 @@
 """The composition root: settings in, running processes out.
 
-`run`, `relay` and `observe` are what the commands of the same name do.
+`run` and `relay` say what the supervisor is to do, `observe` does it.
 """
 
 import asyncio
@@ -15,19 +15,19 @@ from pydantic import BaseModel
 from sidecar import logs
 from sidecar.config import Settings
 from sidecar.errors import UsageError
-from sidecar.supervisor import Plan
+from sidecar.plan import Plan
 
 log = logging.getLogger("sidecar")
 
 
-def run(settings: Settings) -> NoReturn:
-    """Relay and observer together, until SIGTERM or Ctrl-C."""
-    _become_supervisor(_plan(settings, observer={"settings": settings.model_dump_json()}))
+def run(settings: Settings) -> Plan:
+    """What to run for relay and observer together; give it to `become_supervisor`."""
+    return _plan(settings, observer={"settings": settings.model_dump_json()})
 
 
-def relay(settings: Settings, tee: str) -> NoReturn:
-    """The relay half: `tee` is where an observer listens, or will."""
-    _become_supervisor(_plan(settings, tee=tee))
+def relay(settings: Settings, tee: str) -> Plan:
+    """What to run for the relay half: `tee` is where an observer listens, or will."""
+    return _plan(settings, tee=tee)
 
 
 def observe(settings: Settings, tee: str) -> int:
@@ -71,7 +71,7 @@ def _section(section: BaseModel | None) -> dict[str, Any] | None:
     return None if section is None else section.model_dump(exclude_none=True)
 
 
-def _become_supervisor(plan: Plan) -> NoReturn:
+def become_supervisor(plan: Plan) -> NoReturn:
     """Replace this process by a supervisor, which needs none of what reading settings has loaded."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the supervisor says what it thinks of it
     descriptor = os.memfd_create("plan", 0)

@@ -235,7 +235,7 @@ OTHER_EXCHANGES = Metric(
 )  # fmt: skip
 OBSERVER_RESTARTS = Metric(
     "sidecar_observer_restarts_total", COUNTER, "Times the observer was started again, and why.",
-    ("reason",), unit="{restart}", closed={"reason": ("exit", "signal", "memory", "hung")},
+    ("reason",), unit="{restart}", closed={"reason": ("exit", "signal", "memory", "hung", "reload")},
 )  # fmt: skip
 CONFIG_RELOAD_SUCCESSFUL = Metric(
     "sidecar_config_last_reload_successful", GAUGE, "1 if the configuration in use is the newest one given.",

@@ -112,6 +112,8 @@ def _settings_flags(parser: _Parser) -> None:
     parser.add_argument("--admin", metavar="ADDRESS", help="probes and metrics (0.0.0.0:19464)")
     parser.add_argument("--reference", metavar="FILE", help="profile made by sidecar profile")
     parser.add_argument("--workers", metavar="N", help="relay processes (1)")
+    # For a supervisor that reads its configuration again on SIGHUP.
+    parser.add_argument("--print-plan", action="store_true", help=argparse.SUPPRESS)
 
 
 def _tee_flag(parser: _Parser) -> None:

@@ -17,6 +17,7 @@ from sidecar.errors import UsageError
 
 if TYPE_CHECKING:
     from sidecar.config import Settings
+    from sidecar.plan import Plan
 
 # Flags that are settings, by the key they set.
 _FLAGS = ("upstream", "redirect", "listen", "admin", "reference", "workers")
@@ -25,19 +26,27 @@ _FLAGS = ("upstream", "redirect", "listen", "admin", "reference", "workers")
 def run(chosen: argparse.Namespace) -> int:
     """`sidecar run`: relay and observer together."""
     settings = _settings(chosen, upstream=True, references=True)
-    from sidecar import app, logs
+    from sidecar import app
 
-    logs.configure("supervisor")
-    return app.run(settings)
+    return _supervise(chosen, app.run(settings))
 
 
 def relay(chosen: argparse.Namespace) -> int:
     """`sidecar relay`: needs no reference, so a missing one is the observer's problem."""
     settings = _settings(chosen, upstream=True)
-    from sidecar import app, logs
+    from sidecar import app
 
-    logs.configure("supervisor")
-    return app.relay(settings, _tee(chosen))
+    return _supervise(chosen, app.relay(settings, _tee(chosen)))
+
+
+def _supervise(chosen: argparse.Namespace, plan: "Plan") -> int:
+    """Become the supervisor of `plan`; with --print-plan, which a running supervisor uses, only tell it."""
+    from sidecar import app
+
+    if chosen.print_plan:
+        print(plan.to_json())
+        return 0
+    return app.become_supervisor(plan)
 
 
 def observe(chosen: argparse.Namespace) -> int:

@@ -26,7 +26,7 @@ _FLUSH_SECONDS = 0.5
 _FRAMES = 3
 
 # What whoever sends SIGHUP is told; to end for it would cut the traffic they meant to keep.
-NO_RELOAD = "SIGHUP changes nothing: settings are read at the start only; restart to change them"
+NO_RELOAD = "SIGHUP changes nothing here: `sidecar observe` reads its settings at the start; restart it"
 
 
 def configure(

@@ -144,6 +144,7 @@ class Observing:
             self._memory.set(figures["memory"], "supervisor")
             for reason, count in figures["observer_restarts"].items():
                 self._restarts.set_total(count, reason)
+            self._registry.gauge(catalog.CONFIG_RELOAD_SUCCESSFUL).set(float(figures["reloaded"]))
 
     def _own_cost(self) -> None:
         usage = resource.getrusage(resource.RUSAGE_SELF)

@@ -8,26 +8,26 @@ what read and checked the configuration does not stay in memory for as long as t
 """
 
 import asyncio
-import json
 import logging
 import os
 import resource
 import signal
 import socket
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import replace
 from typing import Any
 
 from sidecar import __version__, catalog, clock, logs, sockets
-from sidecar.address import Address, Route
+from sidecar.address import Address
 from sidecar.cgroup import Cgroup
 from sidecar.children import Child, Message, all_gone
 from sidecar.errors import SidecarError
 from sidecar.front import Front
+from sidecar.plan import Plan
 from sidecar.registry import Registry
 from sidecar.relay.counters import resident_bytes
 from sidecar.relay_totals import RelayTotals
+from sidecar.reloading import fixed_differences, read_plan
 from sidecar.watch import Silence, anonymous_bytes, too_large
 
 log = logging.getLogger("sidecar")
@@ -39,40 +39,6 @@ _OBSERVER_FAREWELL_SECONDS = 4.0
 _WATCH_SECONDS = 0.25
 # What it knows is saved and exported in this time, or lost: there may be no memory left to wait with.
 _RESTART_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to run. `tee` empty means a private socket; `observer` None means it runs elsewhere."""
-
-    routes: Sequence[Route]
-    admin: Address | None
-    workers: int
-    connect_timeout: float
-    drain_grace: float
-    drain_deadline: float
-    observer: Message | None = None
-    tee: str = ""
-    tls: Message | None = None
-    upstream_tls: Message | None = None
-
-    def to_json(self) -> str:
-        """For `from_json` in another process."""
-        plan: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        plan["routes"] = [[str(route.listen), str(route.upstream or "")] for route in self.routes]
-        plan["admin"] = str(self.admin) if self.admin is not None else None
-        return json.dumps(plan)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Plan":
-        """The plan that `to_json` wrote."""
-        plan = json.loads(text)
-        plan["routes"] = [
-            Route(Address.parse(listen), Address.parse(upstream) if upstream else None)
-            for listen, upstream in plan["routes"]
-        ]
-        plan["admin"] = Address.parse(plan["admin"]) if plan["admin"] is not None else None
-        return cls(**plan)
 
 
 class Supervisor:
@@ -98,6 +64,8 @@ class Supervisor:
         self._front = Front(self._observer_admin, self._why_not_ready, self._metrics)
         self._leave = asyncio.Event()
         self._hurry = False
+        self._reloading: asyncio.Task[None] | None = None
+        self._reloaded = True
 
     async def run(self) -> int:
         """Serve until told to stop; 0 when all left in order. Raises SidecarError if it cannot start."""
@@ -127,7 +95,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop, False)
         loop.add_signal_handler(signal.SIGINT, self._stop, True)
-        loop.add_signal_handler(signal.SIGHUP, log.warning, logs.NO_RELOAD)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
 
     async def _start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -202,7 +170,8 @@ class Supervisor:
         self._silence.broken()
 
     def _observer_ended(self, reason: str) -> None:
-        log.error("the observer ended (%s); traffic goes on, it is started again", reason)
+        level = logging.INFO if reason == "reload" else logging.ERROR
+        log.log(level, "the observer ended (%s); traffic goes on, it is started again", reason)
         self._restarts.add(1, reason)
         self._silence.forget()
 
@@ -228,6 +197,35 @@ class Supervisor:
             elif self._silence.lasts(elapsed):
                 observer.restart("hung", {"stop": True}, _RESTART_SECONDS)
 
+    def _reload_soon(self) -> None:
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.get_running_loop().create_task(self._reload())
+
+    async def _reload(self) -> None:
+        """Read the configuration again; keep the old one, and say so, when the new one has problems."""
+        try:
+            new = await read_plan(sys.argv[2:])
+        except (SidecarError, OSError, ValueError) as error:
+            self._reloaded = False
+            log.error("the configuration is kept as it was: %s", error)
+            return
+        self._reloaded = True
+        fixed = fixed_differences(self._plan, new)
+        if fixed:
+            log.warning("only a restart changes: %s", ", ".join(fixed))
+        old, self._plan = (
+            self._plan,
+            replace(
+                self._plan,
+                observer=new.observer,
+                drain_grace=new.drain_grace,
+                drain_deadline=new.drain_deadline,
+            ),
+        )
+        if self._observer is not None and old.observer != new.observer:
+            self._observer.restart("reload", {"stop": True}, _RESTART_SECONDS)
+        log.info("the configuration was read again")
+
     def _own_figures(self) -> dict[str, Any]:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         restarts = {labels[0]: count for labels, count in self._restarts.values.items()}
@@ -235,6 +233,7 @@ class Supervisor:
             "cpu": usage.ru_utime + usage.ru_stime,
             "memory": resident_bytes(),
             "observer_restarts": restarts,
+            "reloaded": self._reloaded,
         }
 
     def _metrics(self) -> bytes:

@@ -38,11 +38,37 @@ async def said(process: asyncio.subprocess.Process, words: str) -> str:
     raise AssertionError(f"it never said {words!r}")
 
 
-async def test_sighup_is_answered_with_a_sentence_and_ends_nothing():
+async def test_sighup_without_a_change_changes_nothing():
     async with running() as process:
         await said(process, "status page")
         process.send_signal(signal.SIGHUP)
-        assert "restart to change them" in await said(process, "SIGHUP")
+        assert "was read again" in await said(process, "configuration")
+        process.send_signal(signal.SIGTERM)
+        await said(process, "stopped")
+        assert await process.wait() == 0
+
+
+async def test_sighup_gives_the_observer_what_changed_and_names_what_needs_a_restart(tmp_path: Path):
+    config = tmp_path / "sidecar.yaml"
+    config.write_text("slos: {latency: {objective: 99, threshold: 1s}}\n")
+    async with running("--config", str(config)) as process:
+        await said(process, "status page")
+        config.write_text("slos: {latency: {objective: 95, threshold: 1s}}\nconnect_timeout: 3s\n")
+        process.send_signal(signal.SIGHUP)
+        assert "connect_timeout" in await said(process, "only a restart changes")
+        assert "level=info" in await said(process, "the observer ended (reload)")
+
+
+async def test_a_configuration_with_problems_is_not_taken_and_every_problem_is_told(tmp_path: Path):
+    config = tmp_path / "sidecar.yaml"
+    config.write_text("connect_timeout: 3s\n")
+    async with running("--config", str(config)) as process:
+        await said(process, "status page")
+        config.write_text("connect_timeout: soon\nnonsense: 1\n")
+        process.send_signal(signal.SIGHUP)
+        complaint = await said(process, "kept as it was")
+        assert "connect_timeout" in complaint
+        assert "nonsense" in complaint
         process.send_signal(signal.SIGTERM)
         await said(process, "stopped")
         assert await process.wait() == 0
