@@ -41,8 +41,9 @@ class Listener:
         self._serial = worker << 40
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[Any]] = set()
-        # The near ends of our upstream connections: whoever comes from one of them is ourselves.
-        self._our_ends: set[Any] = set()
+        # Both ends of our upstream connections, far by near: whoever comes with the same two is ourselves.
+        # The near end alone proves nothing: the kernel gives one port to connections to different places.
+        self._our_ends: dict[Any, Any] = {}
         self.pairs: dict[int, Pair] = {}
 
     async def listen(self, sock: socket.socket, route: str, upstream: Upstream | None) -> None:
@@ -100,7 +101,12 @@ class Listener:
 
     def _is_ourselves(self, pair: Pair) -> bool:
         assert pair.client.transport is not None
-        return pair.client.transport.get_extra_info("peername") in self._our_ends
+        far = self._our_ends.get(pair.client.transport.get_extra_info("peername"))
+        if far is None:
+            return False
+        sock = pair.client.transport.get_extra_info("socket")
+        meant = original_destination(sock)
+        return bool(far[:2] == (meant[1] if meant is not None else sock.getsockname()[:2]))
 
     def _reached(self, pair: Pair, sock: socket.socket, host: str) -> None:
         if pair.client.lost:
@@ -109,7 +115,7 @@ class Listener:
             return
         if sock.family != socket.AF_UNIX:
             pair.our_end = sock.getsockname()
-            self._our_ends.add(pair.our_end)
+            self._our_ends[pair.our_end] = sock.getpeername()
         pair.server.on_made = pair.join
         if self._tls.client is None:
             self._keep(self._loop.create_connection(lambda: pair.server, sock=sock))
@@ -141,7 +147,7 @@ class Listener:
 
     def _lost(self, pair: Pair) -> None:
         if pair.closed_now():
-            self._our_ends.discard(pair.our_end)
+            self._our_ends.pop(pair.our_end, None)
             del self.pairs[pair.connection]
             self._counters.connections -= 1
 
