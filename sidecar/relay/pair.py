@@ -170,8 +170,12 @@ class Pair:
         if self.early:
             server.transport.write(b"".join(self.early))
             self.early.clear()
-            client.transport.resume_reading()
-        if client.ended:
+            if not client.lost:
+                client.transport.resume_reading()
+        if client.lost:  # it was cut before its upstream stood
+            server.sink = _nowhere
+            reset(server.transport)
+        elif client.ended:
             server.transport.write_eof()
 
     def opened(self, *, new: bool) -> Chunk:
