@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import resource
 import signal
 import socket
 import sys
@@ -141,10 +142,18 @@ def read_setup(control: socket.socket) -> dict[str, Any]:
     return setup
 
 
+def _raise_descriptor_limit() -> None:
+    """As many open files as we may have: a connection takes two, and a soft limit of 1,024 is usual."""
+    with contextlib.suppress(OSError, ValueError):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def main() -> None:
     """Entry point of `python -m sidecar.relay.worker FD`."""
     import uvloop
 
+    _raise_descriptor_limit()
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
     control = socket.socket(fileno=int(sys.argv[1]))
