@@ -7,6 +7,7 @@ null; what reads as a number is one, true and false are booleans, everything els
 import csv
 import gzip
 import io
+import json
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -159,12 +160,22 @@ def _jsonl(path: Path, file: BinaryIO, chunk_rows: int, meter: _Meter) -> Iterat
 
 def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
+        row = _loads(line)
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: line {number}: is not JSON") from error
     if not isinstance(row, dict):
         raise UsageError(f"{path}: line {number}: is not an object; give one object a line")
     return row
+
+
+def _loads(line: bytes) -> Any:
+    """One document. Bare NaN and Infinity, which Python writes, are numbers; lone surrogates are no text."""
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        row = json.loads(line)
+        json.dumps(row, ensure_ascii=False).encode()
+        return row
 
 
 def _by_name(path: Path, rows: list[dict[str, Any]]) -> Columns:

@@ -24,9 +24,16 @@ _SHARE_TOLERANCE = 1e-3
 
 
 def save(reference: Reference, path: str | Path) -> None:
-    """Write the reference, replacing what was there in one step. Raises OSError."""
+    """Write the reference, replacing what was there in one step. Raises OSError.
+
+    A pipe or device is written to, and a link stays one: only plain files are replaced.
+    """
     path = Path(path)
     text = json.dumps(to_json(reference), indent=2, ensure_ascii=False) + "\n"
+    if path.exists() and not path.is_file() and not path.is_dir():
+        path.write_text(text, encoding="utf-8")
+        return
+    path = Path(os.path.realpath(path))
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
     ) as file:

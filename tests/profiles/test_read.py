@@ -45,6 +45,19 @@ def test_jsonl_keeps_null_and_missing_apart(tmp_path: Path):
     assert columns(path) == {"a": [1, "x"], "b": [None, MISSING]}
 
 
+def test_jsonl_may_hold_the_nan_and_infinity_that_json_libraries_write(tmp_path: Path):
+    path = write(tmp_path, "rows.jsonl", '{"a": NaN}\n{"a": -Infinity}\n{"a": 1}\n')
+    assert repr(columns(path)) == "{'a': [nan, -inf, 1]}"
+    path = write(tmp_path, "rows.jsonl", "".join(f'{{"a": {v}}}\n' for v in ("NaN", *range(99))))
+    assert build_profile(path, []).features["a"].type is ColumnType.NUMBER
+
+
+@pytest.mark.parametrize("line", [r'{"\ud800": 1}', '{"a": ' + "9" * 5000 + "}", "[" * 100_000])
+def test_jsonl_that_no_reference_could_hold_is_one_sentence(tmp_path: Path, line: str):
+    with pytest.raises(UsageError, match="line 1: is not JSON"):
+        columns(write(tmp_path, "rows.jsonl", line + "\n"))
+
+
 def test_parquet_is_read_with_its_types(tmp_path: Path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet

@@ -1,6 +1,7 @@
 """A reference as a file: what is kept, and the exact sentence for each mistake."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,23 @@ def test_what_is_saved_is_loaded(tmp_path: Path):
     store.save(reference(), tmp_path / "ref.json")
     assert store.load(tmp_path / "ref.json") == reference()
     assert [path.name for path in tmp_path.iterdir()] == ["ref.json"]
+
+
+def test_a_device_is_written_to_and_not_replaced_by_a_file(tmp_path: Path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    store.save(reference(), pipe)
+    assert b'"schema"' in os.read(reading, 65536)
+    assert pipe.is_fifo()
+    os.close(reading)
+
+
+def test_a_link_stays_a_link_to_the_file_that_is_replaced(tmp_path: Path):
+    (tmp_path / "link.json").symlink_to("ref.json")
+    store.save(reference(), tmp_path / "link.json")
+    assert (tmp_path / "link.json").is_symlink()
+    assert store.load(tmp_path / "ref.json") == reference()
 
 
 def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path):
