@@ -55,6 +55,7 @@ class Side(FrameReader):
     def stop(self) -> None:
         """Read nothing any more."""
         super().stop()
+        self._hold_block(None)
         self.blocks.drop()
 
     def _on_frame(self, kind: int, flags: int, stream: int, payload: bytes | None, time: float) -> None:
@@ -86,16 +87,24 @@ class Side(FrameReader):
     def _take_block(self, stream: int, flags: int, block: bytes | None, time: float) -> None:
         """Take what there is of a block. The stream of a promise is negative: its block is only decoded."""
         if not flags & frames.END_HEADERS:
-            if block is not None and len(block) > self._limit:
-                block = None
-            self._block, self._block_stream = block, stream
+            self._hold_block(block)
+            self._block_stream = stream
             return
-        self._block, self._block_stream, self._continuations = None, 0, 0
+        self._hold_block(None)
+        self._block_stream = self._continuations = 0
         if block is None:
             self.blocks.lose()
         fields = self.blocks.read(block or b"")
         if stream > 0:
             self._on_block(stream, fields, self._block_ends, self._block_first, time)
+
+    def _hold_block(self, block: bytes | None) -> None:
+        """Keep the beginning of a block until the rest comes, if it is not too long and there is room."""
+        if self._block is not None:
+            self._budget.give_back(len(self._block))
+        if block is not None and (len(block) > self._limit or not self._budget.take(len(block))):
+            block = None
+        self._block = block
 
     def _take_settings(self, flags: int, payload: bytes | None) -> None:
         self._streams.used = True
