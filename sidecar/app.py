@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from sidecar import logs
 from sidecar.config import Settings
 from sidecar.errors import UsageError
-from sidecar.plan import Plan
+from sidecar.plan import HEEDED_SIGNALS, Plan
 
 log = logging.getLogger("sidecar")
 
@@ -73,7 +73,8 @@ def _section(section: BaseModel | None) -> dict[str, Any] | None:
 
 def become_supervisor(plan: Plan) -> NoReturn:
     """Replace this process by a supervisor, which needs none of what reading settings has loaded."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the supervisor says what it thinks of it
+    # What comes while it starts waits until it can be heeded, instead of ending it with a traceback.
+    signal.pthread_sigmask(signal.SIG_BLOCK, HEEDED_SIGNALS)
     descriptor = os.memfd_create("plan", 0)
     with open(descriptor, "w", closefd=False) as stream:
         stream.write(plan.to_json())

@@ -1,6 +1,7 @@
 """What the supervisor is to run: plain values that travel to it as JSON, so it need not read settings."""
 
 import json
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 from sidecar.address import Address, Route
 
 Message = dict[str, Any]
+
+# Held back from before the supervisor takes the command's place until it can heed them.
+HEEDED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from sidecar.cgroup import Cgroup
 from sidecar.children import Child, Message, all_gone
 from sidecar.errors import SidecarError
 from sidecar.front import Front
-from sidecar.plan import Plan
+from sidecar.plan import HEEDED_SIGNALS, Plan
 from sidecar.registry import Registry
 from sidecar.relay.counters import resident_bytes
 from sidecar.relay_totals import RelayTotals
@@ -96,6 +96,7 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGTERM, self._stop, False)
         loop.add_signal_handler(signal.SIGINT, self._stop, True)
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEEDED_SIGNALS)
 
     async def _start(self) -> None:
         loop = asyncio.get_running_loop()

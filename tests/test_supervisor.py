@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 ROOT = str(Path(__file__).parents[1])
 
 
@@ -72,3 +74,15 @@ async def test_a_configuration_with_problems_is_not_taken_and_every_problem_is_t
         process.send_signal(signal.SIGTERM)
         await said(process, "stopped")
         assert await process.wait() == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="sees by /proc when it starts")
+async def test_ctrl_c_while_it_starts_is_heeded_and_no_traceback():
+    async with running() as process:
+        async with asyncio.timeout(30):
+            while b"sidecar.supervisor" not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+                await asyncio.sleep(0.001)
+        process.send_signal(signal.SIGINT)
+        said = (await asyncio.wait_for(process.communicate(), 30))[1]
+        assert b"Traceback" not in said
+        assert process.returncode == 0
