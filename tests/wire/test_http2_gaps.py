@@ -149,9 +149,9 @@ def test_whatever_is_lost_no_call_is_read_as_another(gaps, size):
 
     for exchange in exchanges:
         assert exchange.target in PATHS or (exchange.target, exchange.outcome) == ("", Outcome.UNOBSERVED)
-        expected = message(exchange.target.encode() * 5)
+        expected = [message(path.encode() * 5) for path in PATHS if exchange.target in ("", path)]
         for body in (exchange.request, exchange.response):
-            assert body.problem is not None or not body.data or body.data == expected
+            assert body.problem is not None or not body.data or body.data in expected
         assert exchange.outcome is not Outcome.OK or exchange.code == "OK"
     assert len(exchanges) <= CALLS and wire.captured_bytes == 0 and wire.connections() == {}
 
