@@ -27,6 +27,8 @@ _LINGER_NOTHING = struct.pack("ii", 1, 0)
 _RESET_PATIENCE_SECONDS = 1.0
 _RESET_POLL_SECONDS = 0.01
 _RESCUE_BYTES = 64 * 1024
+# Its beginning: nothing else starts so, and the first read has at least this much.
+_HTTP2_PREFACE = b"PRI * HTTP/2.0"
 
 
 def _nowhere(data: bytes) -> None:
@@ -139,7 +141,7 @@ class Side(asyncio.Protocol):
 class Pair:
     """Both sides of one relayed connection, and what is said of it to the observer."""
 
-    __slots__ = ("client", "closed", "connection", "early", "meta", "our_end", "server", "tee")
+    __slots__ = ("client", "closed", "connection", "early", "meta", "multiplexed", "our_end", "server", "tee")
 
     def __init__(self, connection: int, meta: dict[str, str], tee: Tee, counters: Counters) -> None:
         self.connection = connection
@@ -147,6 +149,7 @@ class Pair:
         self.tee = tee
         self.closed = False
         self.our_end: object = None
+        self.multiplexed = False
         self.early: list[bytes] = []
         self.client = Side(connection, FROM_CLIENT, tee, counters)
         self.server = Side(connection, FROM_SERVER, tee, counters)
@@ -166,9 +169,9 @@ class Pair:
         assert client.transport is not None
         assert server.transport is not None
         client.peer, server.peer = server, client
-        client.sink, server.sink = server.transport.write, client.transport.write
+        client.sink, server.sink = self._first, client.transport.write
         if self.early:
-            server.transport.write(b"".join(self.early))
+            self._first(b"".join(self.early))
             self.early.clear()
             if not client.lost:
                 client.transport.resume_reading()
@@ -177,6 +180,13 @@ class Pair:
             reset(server.transport)
         elif client.ended:
             server.transport.write_eof()
+
+    def _first(self, data: bytes) -> None:
+        """Note of what kind the connection is, by its first bytes, and get out of the way."""
+        assert self.server.transport is not None
+        self.multiplexed = data.startswith(_HTTP2_PREFACE)
+        self.client.sink = self.server.transport.write
+        self.client.sink(data)
 
     def opened(self, *, new: bool) -> Chunk:
         """The frame that introduces this connection, or announces it to an observer that came later."""

@@ -24,9 +24,11 @@ from sidecar.relay.upstream import Upstream
 
 _REPORT_SECONDS = 1.0
 _LAG_PROBE_SECONDS = 0.1
-# A drained connection is closed when it was quiet this long after an answer.
-_QUIET_SECONDS = 0.2
 _DRAIN_POLL_SECONDS = 0.1
+# In the last second of a drain whoever pauses at all between two requests is let go; looked at as often.
+_LAST_SECONDS, _LAST_POLL_SECONDS, _LAST_QUIET_SECONDS = 1.0, 0.01, 0.005
+# Longer than the time between two tokens of a stream, short enough that idle connections hold up nobody.
+_LONGEST_QUIET_SECONDS = 2.0
 
 
 class Worker:
@@ -63,7 +65,8 @@ class Worker:
         background = [asyncio.create_task(each) for each in work]
         self._tell({"ready": True})
         while not self._drained():
-            await asyncio.sleep(_DRAIN_POLL_SECONDS)
+            in_a_hurry = self._deadline is not None and self._deadline - clock.monotonic() < _LAST_SECONDS
+            await asyncio.sleep(_LAST_POLL_SECONDS if in_a_hurry else _DRAIN_POLL_SECONDS)
         for task in background:
             task.cancel()
         for pair in list(self._listener.pairs.values()):
@@ -92,7 +95,7 @@ class Worker:
         now = clock.monotonic()
         for pair in list(self._listener.pairs.values()):
             quiet = pair.quiet_since()
-            if quiet is not None and now - quiet >= _QUIET_SECONDS:
+            if quiet is not None and now - quiet >= quiet_enough(self._deadline - now, pair.multiplexed):
                 pair.finish()
         return not self._listener.pairs or now >= self._deadline
 
@@ -125,6 +128,18 @@ class Worker:
         """To the supervisor; never waits for it."""
         with contextlib.suppress(OSError):
             self._control.send(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+
+
+def quiet_enough(left: float, multiplexed: bool) -> float:
+    """How long a connection was quiet after an answer, in seconds, when a drain with `left` to go ends it.
+
+    Nothing says that an answer is over, only that it paused: so early on a long pause is asked for, and
+    less and less towards the deadline, where all that is left is cut. On a connection that carries many
+    requests at once the last word proves nothing: it is kept to the last.
+    """
+    if left <= _LAST_SECONDS:
+        return _LAST_QUIET_SECONDS
+    return float("inf") if multiplexed else min(max(left / 5, 0.2), _LONGEST_QUIET_SECONDS)
 
 
 def read_setup(control: socket.socket) -> dict[str, Any]:

@@ -83,8 +83,9 @@ async def request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     return head, await reader.readexactly(int(length[1])) if length else b""
 
 
-def answer(body: bytes, status: str = "200 OK") -> bytes:
-    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+def answer(body: bytes, status: str = "200 OK", *, closing: bool = False) -> bytes:
+    close = "Connection: close\r\n" if closing else ""
+    return f"HTTP/1.1 {status}\r\n{close}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -121,7 +122,7 @@ async def ask(address: Address, sent: bytes) -> bytes:
 class Load:
     """Keep-alive clients that ask one unique thing after another, and reconnect when let go between two."""
 
-    def __init__(self, address: Address, clients: int = 8) -> None:
+    def __init__(self, address: Address, clients: int = 8, pause: float = 0.0) -> None:
         self.answered = 0
         self.statuses: Counter[int] = Counter()
         self.failures: list[str] = []
@@ -129,6 +130,7 @@ class Load:
         self.slowest = 0.0
         self._address = address
         self._clients = clients
+        self._pause = pause
         self._stop = asyncio.Event()
         self._serial = itertools.count()
 
@@ -184,6 +186,10 @@ class Load:
             if got != body:
                 self.failures.append("not my answer")
             self.answered += 1
+            if b"connection: close" in head.lower():
+                self.let_go += 1
+                return
+            await asyncio.sleep(self._pause)
 
 
 @contextlib.asynccontextmanager
