@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from sidecar import __version__, clock
 from sidecar.chunk import HEADER_BYTES, Chunk, FrameError, FrameReader, Kind, encode, pack_header
 from sidecar.relay.counters import Counters
+from sidecar.sockets import unix_name
 
 # Half a second of 100 Mbit/s, or 20,000 small chunks: enough to ride out a slow moment of the observer,
 # little enough that relay and tee stay within 40 MB.
@@ -79,6 +80,7 @@ class Tee:
         self._queue: deque[tuple[bytes, bytes]] = deque()
         self._queued = 0
         self._sending = memoryview(b"")
+        self._sending_sizes: list[int] = []  # of the chunks in it, for when it cannot be sent
         self._flush_planned = False
         self._writer_armed = False
         self._retry: asyncio.TimerHandle | None = None
@@ -184,10 +186,13 @@ class Tee:
     def _next_batch(self) -> memoryview:
         pieces: list[bytes] = []
         size = 0
+        self._sending_sizes.clear()
         while self._queue and size < _SEND_BYTES:
             header, data = self._queue.popleft()
             pieces += (header, data)
             size += len(header) + len(data)
+            if data:
+                self._sending_sizes.append(len(data))
             self._queued -= len(header) + len(data) + _ENTRY_BYTES
         return memoryview(b"".join(pieces))
 
@@ -205,7 +210,7 @@ class Tee:
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         link.setblocking(False)
         try:
-            link.connect(self._path)
+            link.connect(unix_name(self._path))
         except OSError:
             link.close()
             self._retry = self._loop.call_later(_RECONNECT_SECONDS, self.connect)
@@ -255,11 +260,14 @@ class Tee:
             flow.skip_until = 0  # the next observer may want what this one did not
 
     def _discard_queue(self) -> None:
-        """What was queued is lost with the link: count it, so that nothing is missing unsaid."""
-        for _, data in self._queue:
-            if data:
-                self._counters.dropped_chunks[DOWN] += 1
-                self._counters.dropped_bytes[DOWN] += len(data)
+        """What was queued is lost with the link: count it, so that nothing is missing unsaid.
+
+        A batch that was half sent counts whole: what arrived of it was read by nobody who is still there.
+        """
+        lost = [len(data) for _, data in self._queue if data]
+        lost += self._sending_sizes if self._sending else []
+        self._counters.dropped_chunks[DOWN] += len(lost)
+        self._counters.dropped_bytes[DOWN] += sum(lost)
         self._queue.clear()
         self._queued = 0
         self._sending = memoryview(b"")

@@ -36,7 +36,7 @@ class Observer:
         self._writers: list[asyncio.StreamWriter] = []
 
     async def start(self) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             Path(self.path).unlink()
         self._server = await asyncio.start_unix_server(self._read, self.path)
 

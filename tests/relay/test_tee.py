@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from sidecar.chunk import FROM_CLIENT, FROM_SERVER, Chunk, Kind
+from sidecar.sockets import unix_name
 from tests.relay.conftest import Relay
 from tests.relay.test_pair import echo
 
@@ -137,6 +138,38 @@ async def test_a_restarted_observer_is_found_again(relay: Relay) -> None:
     await talk(relay, pieces=1, size=10)
     await relay.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
     assert relay.observer.bytes_of(FROM_CLIENT) == b"x" * 10
+
+
+async def test_what_a_broken_link_still_held_is_counted_as_lost(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, budget=1024 * 1024)
+    await relay.observer.start()
+    relay.tee.connect()
+    await relay.in_front_of_handler(echo)
+    relay.observer.reading.clear()  # fills the socket, then a half-sent batch, then the queue
+    await talk(relay, pieces=30, size=20_000)
+    assert relay.tee._sending
+    assert relay.tee._queue
+    await relay.observer.stop()
+    async with asyncio.timeout(10):
+        while relay.tee._socket is not None:
+            await asyncio.sleep(0)
+    # All but what the socket and the reader had taken was lost, and is said to be.
+    assert relay.counters.dropped_bytes["observer_down"] > 400_000
+    await relay.observer.start()
+    relay.observer.reading.set()
+    await relay.stop()
+
+
+async def test_the_observer_is_found_where_sockets_have_no_file(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, budget=256 * 1024)
+    relay.tee._path = f"@test-{tmp_path.name}-{id(relay)}"
+    relay.observer.path = unix_name(relay.tee._path)
+    await relay.observer.start()
+    relay.tee.connect()
+    await relay.in_front_of_handler(echo)
+    await talk(relay, pieces=1, size=10)
+    await relay.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
+    await relay.stop()
 
 
 async def test_bytes_the_observer_does_not_want_are_skipped_and_counted(relay: Relay) -> None:
