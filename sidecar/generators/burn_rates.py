@@ -156,7 +156,8 @@ def _group(slo: str, targets: Sequence[Target], durations: Durations, links: Lin
                 dropped.append(f"No {tier.name} tier for {target.matchers}: it could never fire.")
             else:
                 rules.append(_burn(tier, target, threshold, durations, links))
-        rules.append(_low_traffic(target, durations, links))
+        if not durations.shortened:  # a count over a day means nothing in a day of four minutes
+            rules.append(_low_traffic(target, durations, links))
     why = "\n".join([f"{slo}: {_BAD_EVENT[slo]}.", *dropped])
     return Group(f"inference-slo-{slo.replace('_', '-')}", durations.wait("30s"), why, rules)
 
