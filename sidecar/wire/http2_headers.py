@@ -24,7 +24,6 @@ MAX_TABLE_BYTES = 64 * KIB
 _ENTRY_BYTES = 160
 # The same dozen blocks make up a connection's calls once its table is warm.
 _MAX_REMEMBERED = 64
-_TWO_BYTE_INDEX = 0xFF
 _MAX_STATUS_CHARS = 3
 
 
@@ -106,8 +105,11 @@ class HeaderBlocks:
 
 def _refers_only(block: bytes) -> bool:
     """Whether a block is nothing but one-byte references, so that it means the same until another changes
-    the table. It holds no text of its own either: remembering it remembers nobody's secret."""
-    return bool(block) and min(block) >= 0x80 and _TWO_BYTE_INDEX not in block
+    the table. It holds no text of its own either: remembering it remembers nobody's secret.
+
+    A longer reference ends with a byte below 0x80 (RFC 7541, 5.1).
+    """
+    return bool(block) and min(block) >= 0x80
 
 
 def _fields(pairs: Iterable[hpack.HeaderTuple]) -> Fields:

@@ -239,7 +239,7 @@ class Answers(Side):
             return
         stream.response_last = time
         if stream.grpc:
-            self._interleave(stream)
+            stream.interleaved = stream.interleaved or not stream.requested
             stream.answers.feed(data)
         elif stream.stream is not None:
             stream.stream.feed(data, time)
@@ -252,16 +252,11 @@ class Answers(Side):
         if stream is None or stream.answered:
             return
         stream.response_last = until
-        self._interleave(stream)
         stream.answers.miss(length)
         if stream.stream is not None:
             stream.stream.stop()
         stream.response = stream.response or self._capture()
         stream.response.miss(length)
-
-    def _interleave(self, stream: Stream) -> None:
-        if not stream.requested:
-            stream.interleaved = True
 
     def _on_end(self, id: int, time: float) -> None:
         stream = self._current

@@ -282,7 +282,13 @@ def test_a_server_may_speak_before_the_clients_preface_is_whole(said):
 
 @pytest.mark.parametrize(
     "first",
-    [b"\r\n" + PREFACE + settings(), PREFACE + frame(h2.PING, 0, bytes(8)), PREFACE[:-1] + b"x" + settings()],
+    [
+        b"\r\n" + PREFACE + settings(),
+        PREFACE + frame(h2.PING, 0, bytes(8)),
+        PREFACE + frame(4, 0, b"", 1),
+        PREFACE + frame(4, 1),
+        PREFACE[:-1] + b"x" + settings(),
+    ],
 )
 def test_what_only_looks_like_http2_is_not_read(first):
     for size in (1, 1000):
@@ -290,6 +296,12 @@ def test_what_only_looks_like_http2_is_not_read(first):
         assert Playbook().open().client(first).client(Client().call(1)).split(size).exchanges(wire) == []
         assert wire.connections() == {("blind", "http2"): 1}
         assert wire.captured_bytes == 0
+
+
+def test_settings_in_answer_to_another_protocol_are_not_read():
+    wire = Wire()
+    Playbook().open().client(b"GET / HT").server(Server.preface).exchanges(wire)
+    assert wire.connections() == {("blind", "unknown"): 1}
 
 
 def test_a_server_that_greets_in_another_protocol_is_not_read():
@@ -336,12 +348,25 @@ def test_a_message_past_the_capture_limit_is_counted_timed_and_not_copied_any_mo
     assert exchange.timings.duration is not None
 
 
-def test_data_of_a_call_that_is_over_is_not_kept():
+@pytest.mark.parametrize("seen", [9, 500])
+def test_data_of_a_call_that_is_over_is_not_kept(seen):
     wire = Wire()
     play, client, server = begun()
-    half = data(1, message(bytes(1000)))
-    play.client(client.call(1)).server(server.head(1), half[:500]).client(reset(1)).server(half[500:], half)
+    body = data(1, message(bytes(1000)))
+    play.client(client.call(1)).server(server.head(1), body[:seen]).client(reset(1)).server(body[seen:], body)
     [exchange] = play.server(server.trailers(1)).exchanges(wire)
     assert exchange.outcome is Outcome.CLIENT_CLOSED
     feed(wire, play.close().chunks[-1:])
     assert wire.captured_bytes == 0
+
+
+def test_each_side_says_how_large_the_others_table_may_become():
+    for client_allows, readable in ((8192, True), (4096, False)):
+        wire = Wire()
+        play, client, server = begun()
+        server.hpack.header_table_size = 8192
+        # What the server allows is about the client's table, and no help for its own.
+        play.client(settings(table=client_allows)).server(settings(table=65_536))
+        [exchange] = play.client(client.call(1)).server(server.answer(1)).exchanges(wire)
+        assert exchange.outcome is (Outcome.OK if readable else Outcome.UNOBSERVED)
+        assert wire.connections() == {("observed" if readable else "blind", "http2"): 1}

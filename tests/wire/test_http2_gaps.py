@@ -31,6 +31,15 @@ def test_bytes_lost_inside_a_message_cost_that_body_only():
     assert wire.connections() == {("observed", "http2"): 1}
 
 
+def test_an_answer_that_is_lost_while_the_client_still_asks_is_of_a_stream():
+    play, client, server = begun()
+    body = data(1, message(b"x" * 100))
+    play.client(client.head(1), data(1, message(b"x"))).server(server.head(1), body[:9])
+    play.server_gap(len(body) - 9).client(data(1, end=True)).server(server.trailers(1))
+    [exchange] = play.exchanges()
+    assert exchange.streamed and exchange.outcome is Outcome.OK
+
+
 def test_an_end_that_is_lost_with_the_last_bytes_of_a_frame_is_known():
     play, client, server = begun()
     body = data(1, message(b"x" * 1000), end=True)

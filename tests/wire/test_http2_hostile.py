@@ -30,14 +30,21 @@ def header(length: int, kind: int, flags: int = 0, stream: int = 1) -> bytes:
 
 
 def block_flood() -> bytes:
-    return frame(HEADERS, 1, b"\x82") + frame(CONTINUATION, 1) * 100_000
+    return (
+        frame(HEADERS, 3, b"\x82")
+        + frame(CONTINUATION, 3) * 10_000
+        + frame(CONTINUATION, 3, b"", END_HEADERS)
+    )
 
 
 FATAL = {
     "continuations without end": block_flood(),
     "a continuation of nothing": frame(CONTINUATION, 1, b"\x82", END_HEADERS),
     "a continuation of another stream": frame(HEADERS, 1, b"\x82") + frame(CONTINUATION, 3, b"", END_HEADERS),
-    "a frame between a head and its rest": frame(HEADERS, 1, b"\x82") + data(1, b"x"),
+    "data between a head and its rest": frame(HEADERS, 1, b"\x82") + data(1, b"x"),
+    "a reset between a head and its rest": frame(HEADERS, 1, b"\x82") + reset(1),
+    "a head between a head and its rest": frame(HEADERS, 3, b"\x82")
+    + frame(HEADERS, 5, b"\x82", END_HEADERS),
     "more padding than payload": frame(DATA, 1, b"\xff" + b"x" * 10, PADDED),
     "padding that cannot be": frame(DATA, 1, b"", PADDED),
     "a padded head": frame(HEADERS, 1, b"\xff\x82", PADDED | END_HEADERS),
@@ -142,7 +149,7 @@ def test_a_stream_number_is_used_once():
     play, client, server = begun()
     play.client(client.call(1, b"first", "/first")).server(server.answer(1))
     play.client(client.call(1, b"again", "/again")).server(server.answer(1))
-    play.client(client.call(3, b"third", "/third"), client.call(2, path="/even"), client.call(1, path="/old"))
+    play.client(client.call(2, path="/even"), client.call(3, b"third", "/third"), client.call(1, path="/old"))
     play.server(server.answer(3), server.answer(2))
     assert [(e.target, e.request.data) for e in play.exchanges()] == [
         ("/first", message(b"first")),
