@@ -224,11 +224,12 @@ def test_shortened_rules_say_that_they_are_not_for_production():
         assert "NOT FOR PRODUCTION" not in text
 
 
-def test_shortened_rules_have_the_same_alerts_and_recordings():
+def test_shortened_rules_have_the_same_alerts_and_recordings_but_for_those_about_a_whole_day():
     def names(texts):
         return [(rule.get("alert") or rule["record"], rule.get("labels")) for rule in rules_of(texts)]
 
-    assert names(rules.generate(window_scale=Fraction(1, 360))) == names(GENERIC)
+    long = [name for name in names(GENERIC) if name[0] != "InferenceLowTrafficFailures"]
+    assert names(rules.generate(window_scale=Fraction(1, 360))) == long
 
 
 def test_links_can_point_elsewhere():
