@@ -6,6 +6,7 @@ first and as a whole group in the end.
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ from sidecar.errors import SidecarError
 _GRACE_SECONDS = 8.0
 _POLL_SECONDS = 0.05
 _LOG_LINES = 5
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 Check = Callable[[], Awaitable[bool]]
 
@@ -56,11 +58,18 @@ async def running(
             stderr=output,
             env=_environment(),
             start_new_session=True,
+            preexec_fn=_end_with_us,
         )
     try:
         yield Child(name, process, log)
     finally:
         await _stop(process)
+
+
+def _end_with_us() -> None:
+    """In the child: be asked to leave when the demo is gone, even if it was killed and could stop nobody."""
+    with contextlib.suppress(AttributeError, OSError):  # not Linux
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def until(check: Check, child: Child, seconds: float = 20.0) -> None:
