@@ -18,8 +18,9 @@ from sidecar.wire.limits import KIB, Budget, Limits
 
 logging.getLogger("hpack").setLevel(logging.WARNING)
 
-# What browsers and Envoy allow; gRPC stays at the protocol's 4 KiB. A sender that uses more is not followed.
-MAX_TABLE_BYTES = 64 * KIB
+# Four times what the protocol begins with, which is what gRPC stays at. A sender that uses more is not
+# followed: what a table takes is summed up after every block that may have changed it.
+MAX_TABLE_BYTES = 16 * KIB
 # What an entry of the table takes besides its text: a tuple, two bytes objects, a slot.
 _ENTRY_BYTES = 160
 # The same dozen blocks make up a connection's calls once its table is warm.

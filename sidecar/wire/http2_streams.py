@@ -165,6 +165,8 @@ class Streams:
 
     def refuse(self, after: int) -> None:
         """The server will not answer streams after this one (GOAWAY)."""
+        if self._refused_after is not None and after >= self._refused_after:
+            return
         self._refused_after = after
         for stream in [stream for stream in self._open.values() if stream.id > after]:
             self.abandon(stream, Outcome.UPSTREAM_RESET)

@@ -5,7 +5,17 @@ import pytest
 from sidecar.chunk import FROM_CLIENT, FROM_SERVER
 from sidecar.exchange import BodyProblem, Outcome
 from sidecar.wire.connection import EARLY_ANSWER_SECONDS, Limits, Skip, Wire
-from sidecar.wire.http2_frames import DATA, END_HEADERS, END_STREAM, HEADERS, PADDED, PREFACE, PRIORITY
+from sidecar.wire.http2_frames import (
+    ACK,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PADDED,
+    PREFACE,
+    PRIORITY,
+    SETTINGS,
+)
 from tests.wire import h2
 from tests.wire.h2 import INFER, Client, Server, begun, data, frame, goaway, message, reset, settings
 from tests.wire.playbook import STEP, Playbook, feed
@@ -196,6 +206,15 @@ def test_streams_past_a_goaway_are_refused_and_those_before_go_on():
     assert [e.outcome for e in exchanges] == [Outcome.UPSTREAM_RESET, Outcome.OK, Outcome.UPSTREAM_RESET]
 
 
+def test_a_server_that_says_goodbye_in_steps_refuses_only_what_it_says_in_the_end():
+    play, client, server = begun()
+    play.client(client.call(1), client.call(3), client.call(5)).server(
+        goaway(2**31 - 1), goaway(3), goaway(5)
+    )
+    play.server(server.answer(1), server.answer(3))
+    assert [e.outcome for e in play.exchanges()] == [Outcome.UPSTREAM_RESET, Outcome.OK, Outcome.OK]
+
+
 @pytest.mark.parametrize(
     ("end", "begun_outcome", "silent_outcome"),
     [
@@ -285,8 +304,8 @@ def test_a_server_may_speak_before_the_clients_preface_is_whole(said):
     [
         b"\r\n" + PREFACE + settings(),
         PREFACE + frame(h2.PING, 0, bytes(8)),
-        PREFACE + frame(4, 0, b"", 1),
-        PREFACE + frame(4, 1),
+        PREFACE + frame(SETTINGS, 0, b"", ACK),
+        PREFACE + frame(SETTINGS, 1),
         PREFACE[:-1] + b"x" + settings(),
     ],
 )

@@ -72,9 +72,9 @@ def test_a_sender_may_use_the_larger_table_until_it_has_heard_of_the_smaller():
 def test_no_peer_makes_the_table_larger_than_we_bear():
     blocks = reader()
     blocks.allow(2**32 - 1)
-    assert blocks.read(b"\x3f\xe1\xff\x03") is not None  # 65,536
-    assert blocks.read(b"\x3f\xe2\xff\x03") is None
-    assert MAX_TABLE_BYTES == 65_536
+    assert blocks.read(b"\x3f\xe1\x7f") is not None  # 16,384
+    assert blocks.read(b"\x3f\xe2\x7f") is None
+    assert MAX_TABLE_BYTES == 16_384
 
 
 def test_tables_are_paid_for_and_given_back():
