@@ -28,9 +28,9 @@ class Limits:
     total_head_bytes: int = 16 * MIB
     # Clients that pipeline send tens; past this the pairing would be a queue somebody else fills.
     pipelined: int = 1_000
-    # Calls open at once on one HTTP/2 connection. Servers allow 100 to 1,000, gRPC's own as many as come;
-    # ten times that is a benchmark, and one past this is counted as unobserved.
-    streams: int = 10_000
+    # Calls open at once on one HTTP/2 connection. Servers allow 100 to 1,000, gRPC's own as many as come; so
+    # many take an eighth of `total_head_bytes`. One past this is counted as unobserved.
+    streams: int = 2_000
     # A long chat answer has some 2,000 events.
     events: int = 4_096
     # The largest tool call or embedding seen in one event is some 60 KiB.
