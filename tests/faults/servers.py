@@ -122,7 +122,7 @@ async def ask(address: Address, sent: bytes) -> bytes:
 class Load:
     """Keep-alive clients that ask one unique thing after another, and reconnect when let go between two."""
 
-    def __init__(self, address: Address, clients: int = 8, pause: float = 0.0) -> None:
+    def __init__(self, address: Address, clients: int = 8, pause: float = 0.0, back: bool = True) -> None:
         self.answered = 0
         self.statuses: Counter[int] = Counter()
         self.failures: list[str] = []
@@ -131,6 +131,7 @@ class Load:
         self._address = address
         self._clients = clients
         self._pause = pause
+        self._back = back
         self._stop = asyncio.Event()
         self._serial = itertools.count()
 
@@ -166,6 +167,8 @@ class Load:
                 await self._converse(reader, writer)
             finally:
                 writer.close()
+            if not self._back:
+                return
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()

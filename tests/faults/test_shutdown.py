@@ -70,7 +70,7 @@ async def test_f21_a_model_server_that_stops_first_ends_its_connections_and_no_r
             await writer.drain()
 
     server.handler = serve
-    async with Load(running.address, clients=16) as load:
+    async with Load(running.address, clients=16, back=False) as load:
         await load.more(200)
         terminate(running)
         closing = True
