@@ -22,6 +22,8 @@ _FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 10.0
 # A child that lived this long has proved itself: the next end is a new story.
 _HEALTHY_AFTER_SECONDS = 30.0
+# A child that is gone has closed its socket; only a process it left behind could hold it open.
+_LAST_WORDS_SECONDS = 0.2
 
 # numpy's linear algebra would start a thread for every core, for work we do not have.
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -137,6 +139,8 @@ class Child:
         reading = asyncio.create_task(self._read(ours.dup()))
         code = await self._process.wait()
         self._control = None
+        # Its last report may still wait to be read.
+        await asyncio.wait([reading], timeout=_LAST_WORDS_SECONDS)
         reading.cancel()
         ours.close()
         return code

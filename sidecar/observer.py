@@ -54,7 +54,7 @@ class Observer:
     def feed(self, chunk: Chunk) -> None:
         """Take one chunk, in the order of its link."""
         if chunk.kind is Kind.STATS:
-            if self.totals.report(chunk.connection >> 40, chunk.meta):
+            if self.totals.report(chunk.meta):
                 self.shedding.dropped(chunk.time)
             return
         for exchange in self.wire.feed(chunk):

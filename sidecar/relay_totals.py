@@ -1,7 +1,7 @@
-"""The totals of relay workers, put into a registry: of the living ones and of those that went before.
+"""The totals of relay workers, added up into a registry.
 
-Workers report absolute totals since their own start. What a worker had counted when it left stays in
-the sum, so that a counter never runs backwards because a worker was replaced.
+Workers report absolute totals, each for its slot: whoever takes the place of a worker that died goes on
+where that one stopped. So the newest report of each slot is all there is to know.
 """
 
 from collections import Counter
@@ -25,30 +25,22 @@ class RelayTotals:
         self._cpu = registry.counter(catalog.CPU_SECONDS)
         self._memory = registry.gauge(catalog.MEMORY_BYTES)
         self._reports: dict[int, dict[str, Any]] = {}
-        self._departed: Counter[tuple[str, str]] = Counter()
-        self._departed_lag = [0] * (len(catalog.RELAY_LOOP_LAG.buckets) + 1)
-        self._departed_lag_sum = 0.0
         self._publish()
 
-    def report(self, worker: int, report: dict[str, Any]) -> bool:
+    def report(self, report: dict[str, Any]) -> bool:
         """Take a worker's newest totals. True if it dropped chunks since the last: we were behind."""
-        before = self._reports.get(worker)
-        self._reports[worker] = report
+        before = self._reports.get(report["slot"])
+        self._reports[report["slot"]] = report
         self._publish()
         return before is not None and _behind(report) > _behind(before)
 
-    def left(self, worker: int) -> None:
-        """A worker is gone; what it counted stays counted."""
-        report = self._reports.pop(worker, None)
-        if report is not None:
-            self._departed.update(_flat(report))
-            self._departed_lag = _added(self._departed_lag, report["lag"]["counts"])
-            self._departed_lag_sum += report["lag"]["sum"]
-        self._publish()
+    def of(self, slot: int) -> dict[str, Any] | None:
+        """The newest report of a slot, if there is one: what a successor goes on from."""
+        return self._reports.get(slot)
 
     def _publish(self) -> None:
-        totals = Counter(self._departed)
-        lag, lag_sum, memory = self._departed_lag, self._departed_lag_sum, 0
+        totals: Counter[tuple[str, str]] = Counter()
+        lag, lag_sum, memory = [0] * (len(catalog.RELAY_LOOP_LAG.buckets) + 1), 0.0, 0
         for report in self._reports.values():
             totals.update(_flat(report))
             lag = _added(lag, report["lag"]["counts"])

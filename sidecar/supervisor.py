@@ -52,7 +52,6 @@ class Supervisor:
         self._listeners: list[socket.socket] = []
         self._admin: socket.socket | None = None
         self._workers: list[Child] = []
-        self._numbers: dict[int, int] = {}
         self._serial = 0
         self._observer: Child | None = None
         self._cgroup = Cgroup()
@@ -122,27 +121,22 @@ class Supervisor:
     def _start_worker(self, slot: int) -> None:
         def ended(reason: str) -> None:
             log.error("a relay worker ended (%s); another takes its place", reason)
-            self._totals.left(self._numbers[slot])
 
-        child = Child(
-            "sidecar.relay.worker",
-            lambda: self._worker_setup(slot),
-            lambda message: self._heard(self._numbers[slot], message),
-            ended,
-        )
+        child = Child("sidecar.relay.worker", lambda: self._worker_setup(slot), self._heard, ended)
         self._workers.append(child)
         child.start()
 
     def _worker_setup(self, slot: int) -> tuple[Message, list[int]]:
         # Each start of a worker gets a new number: its connection ids must never be used twice.
         self._serial += 1
-        self._numbers[slot] = self._serial
         routes = [
             {"fd": sock.fileno(), "name": str(route.listen), "upstream": _upstream(route.upstream)}
             for sock, route in zip(self._listeners, self._plan.routes, strict=True)
         ]
         setup = {
             "worker": self._serial,
+            "slot": slot,
+            "before": self._totals.of(slot),
             "tee": self._tee,
             "connect_timeout": self._plan.connect_timeout,
             "drain_deadline": self._plan.drain_deadline,
@@ -158,11 +152,11 @@ class Supervisor:
 
     # --- serving ---------------------------------------------------------------------------------
 
-    def _heard(self, number: int, message: Message) -> None:
+    def _heard(self, message: Message) -> None:
         if "ready" in message and not self._leave.is_set():
             self._not_ready = ""
         if "stats" in message:
-            self._totals.report(number, message["stats"])
+            self._totals.report(message["stats"])
         if "log" in message:
             log.warning("relay: %s", message["log"])
 

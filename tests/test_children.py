@@ -18,6 +18,9 @@ PROGRAM = textwrap.dedent(
     control.flush()
     for line in control:
         command = json.loads(line)
+        for word in range(command.get("words", 0)):
+            control.write(json.dumps({"word": word}) + "\\n")
+        control.flush()
         if "exit" in command:
             sys.exit(command["exit"])
         if command.get("stop"):
@@ -86,6 +89,15 @@ async def test_a_killed_child_is_told_apart_and_started_again(case: Case) -> Non
     await case.heard.get()
     case.child.release({"stop": True})
     assert await case.child.gone(10)
+
+
+async def test_the_last_words_of_a_child_are_heard_before_its_end_is_told(case: Case) -> None:
+    case.child.start()
+    await case.heard.get()
+    case.child.send({"exit": 3, "words": 1000})
+    await case.exits.get()
+    assert [case.heard.get_nowait() for _ in range(1000)] == [{"word": word} for word in range(1000)]
+    case.child.kill()
 
 
 async def test_a_child_asked_to_restart_leaves_in_order_and_its_end_has_the_reason_given(case: Case) -> None:

@@ -5,10 +5,10 @@ from sidecar.relay.counters import Counters
 from sidecar.relay_totals import RelayTotals
 
 
-def report(sent: int, dropped: int = 0) -> dict[str, Any]:
-    counters = Counters()
-    counters.bytes[0] = sent
-    counters.dropped_bytes["observer_behind"] = dropped
+def report(slot: int, sent: int, dropped: int = 0, before: dict[str, Any] | None = None) -> dict[str, Any]:
+    counters = Counters(slot, before)
+    counters.bytes[0] += sent
+    counters.dropped_bytes["observer_behind"] += dropped
     counters.lag(0.0001)
     return counters.report()
 
@@ -16,8 +16,8 @@ def report(sent: int, dropped: int = 0) -> dict[str, Any]:
 def test_workers_add_up() -> None:
     registry = Registry()
     totals = RelayTotals(registry)
-    totals.report(1, report(100))
-    totals.report(2, report(23, dropped=5))
+    totals.report(report(1, 100))
+    totals.report(report(2, 23, dropped=5))
     assert registry.value("sidecar_relay_bytes_total", direction="request") == 123
     assert registry.value("sidecar_tee_dropped_bytes_total", reason="observer_behind") == 5
     assert registry.value("sidecar_relay_loop_lag_seconds") == 2
@@ -26,19 +26,27 @@ def test_workers_add_up() -> None:
 def test_a_newer_report_replaces_the_older_one_of_the_same_worker() -> None:
     registry = Registry()
     totals = RelayTotals(registry)
-    totals.report(1, report(100))
-    totals.report(1, report(150))
+    totals.report(report(1, 100))
+    totals.report(report(1, 150))
     assert registry.value("sidecar_relay_bytes_total", direction="request") == 150
 
 
-def test_what_a_worker_counted_stays_when_it_leaves() -> None:
+def test_what_a_worker_counted_stays_when_another_takes_its_place() -> None:
     registry = Registry()
     totals = RelayTotals(registry)
-    totals.report(1, report(100))
-    totals.left(1)
-    totals.report(2, report(1))
+    totals.report(report(1, 100, dropped=3))
+    totals.report(report(1, 1, before=totals.of(1)))
     assert registry.value("sidecar_relay_bytes_total", direction="request") == 101
+    assert registry.value("sidecar_tee_dropped_bytes_total", reason="observer_behind") == 3
     assert registry.value("sidecar_relay_loop_lag_seconds") == 2
+
+
+def test_whoever_comes_later_learns_all_of_it_from_the_living() -> None:
+    first, later = RelayTotals(Registry()), Registry()
+    first.report(report(1, 100))
+    RelayTotals(later).report(report(1, 1, before=first.of(1)))
+    assert later.value("sidecar_relay_bytes_total", direction="request") == 101
+    assert first.of(2) is None
 
 
 def test_everything_exists_at_zero_before_the_first_report() -> None:

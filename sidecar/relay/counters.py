@@ -18,9 +18,15 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Counters:
-    """Totals of one worker. Byte lists are indexed by direction (client, server)."""
+    """Totals of one worker and of those whose place it took. Bytes are indexed by direction (client, server).
 
-    def __init__(self) -> None:
+    `slot` is that place; `before` is the last report of whoever had it, so that totals never run backwards
+    because a worker was replaced, and whoever reads them needs to know only the living.
+    """
+
+    def __init__(self, slot: int = 0, before: dict[str, Any] | None = None) -> None:
+        self._slot = slot
+        self._cpu_before = 0.0
         self.connections = 0
         self.bytes = [0, 0]
         self.dropped_bytes: Counter[str] = Counter(skipped=0, observer_behind=0, observer_down=0)
@@ -30,6 +36,16 @@ class Counters:
         )
         self._lag_counts = [0] * (len(LAG_BUCKETS) + 1)
         self._lag_sum = 0.0
+        if before is not None:
+            self._continue(before)
+
+    def _continue(self, before: dict[str, Any]) -> None:
+        self.bytes = list(before["bytes"])
+        self.dropped_bytes.update(before["dropped_bytes"])
+        self.dropped_chunks.update(before["dropped_chunks"])
+        self.connect_failures.update(before["connect_failures"])
+        self._lag_counts, self._lag_sum = list(before["lag"]["counts"]), before["lag"]["sum"]
+        self._cpu_before = before["cpu"]
 
     def lag(self, seconds: float) -> None:
         """The loop ran this much later than asked."""
@@ -40,13 +56,14 @@ class Counters:
         """Everything, as JSON-able values."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return {
+            "slot": self._slot,
             "connections": self.connections,
             "bytes": list(self.bytes),
             "dropped_bytes": dict(self.dropped_bytes),
             "dropped_chunks": dict(self.dropped_chunks),
             "connect_failures": dict(self.connect_failures),
             "lag": {"counts": list(self._lag_counts), "sum": self._lag_sum},
-            "cpu": usage.ru_utime + usage.ru_stime,
+            "cpu": self._cpu_before + usage.ru_utime + usage.ru_stime,
             "memory": resident_bytes(),
         }
 

@@ -38,7 +38,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._control = control
         self._setup = setup
-        self._counters = Counters()
+        self._counters = Counters(int(setup["slot"]), setup["before"])
         number = int(setup["worker"])
         self._tee = Tee(self._loop, setup["tee"], number, self._counters)
         self._tls = Contexts(
