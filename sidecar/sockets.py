@@ -44,9 +44,22 @@ class PrivateDirectory:
 
     def __init__(self) -> None:
         self._path: str | None = None
+        self._token = secrets.token_hex(8)
         with contextlib.suppress(OSError):
             self._path = tempfile.mkdtemp(prefix="sidecar-")
-        self._token = secrets.token_hex(8)
+            self._try_it()
+
+    def _try_it(self) -> None:
+        """A directory on a full disk, or with a path too long for a socket, is as good as none."""
+        assert self._path is not None
+        probe = f"{self._path}/probe"
+        try:
+            _bind_unix(probe).close()
+        except OSError:
+            self.remove()
+            self._path = None
+        else:
+            remove(probe)
 
     def socket(self, name: str) -> str:
         """A path for `unix_name`."""

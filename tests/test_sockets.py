@@ -72,3 +72,14 @@ def test_without_a_writable_directory_sockets_have_no_file(monkeypatch: pytest.M
         assert sockets.peer_is_ours(client)
     sock.close()
     private.remove()
+
+
+def test_a_directory_in_which_no_socket_can_be_bound_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("d" * 120)  # longer than the name of a socket may be
+    long.mkdir()
+    monkeypatch.setattr(sockets.tempfile, "tempdir", str(long))
+    private = sockets.PrivateDirectory()
+    sockets.listen(Address(path=private.socket("tee"))).close()
+    assert list(long.iterdir()) == []
