@@ -57,7 +57,11 @@ class _Block:
         self.rows += rows
         self.last = now
         for kept, column in zip(self.features, features, strict=True):
-            kept.extend(_fitted(column.values, rows))
+            values = column.values
+            if type(values) is list and len(values) == rows:  # nearly always; a call a column is felt
+                kept += values
+            else:
+                kept.extend(_fitted(values, rows))
         for i, column in enumerate(outputs):
             if len(column.values) == rows:
                 self.outputs[i].extend(_plain(column.values))
