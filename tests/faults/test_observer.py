@@ -49,7 +49,9 @@ async def test_f11_killing_the_observer_again_and_again_fails_no_request(running
     assert load.failures == []
     assert set(load.statuses) == {200}
     await eventually(
-        lambda: running.metric("sidecar_tee_dropped_bytes_total", reason="observer_down") > 0, "counted"
+        # Killed before the relay reached it, it is behind; afterwards it is down.
+        lambda: running.metric("sidecar_tee_dropped_bytes_total") > 0,
+        "the gap counted",
     )
 
 
