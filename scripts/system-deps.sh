@@ -11,6 +11,7 @@ declare -A package_of=(
     [iptables]=iptables
     [ip]=iproute2
     [curl]=curl
+    [strace]=strace
 )
 
 missing() {

@@ -28,6 +28,17 @@ def test_ipv6_works() -> None:
     sock.close()
 
 
+def test_a_client_whose_host_vanished_is_noticed() -> None:
+    listening = sockets.listen(Address("127.0.0.1", 0))
+    client = socket.create_connection(listening.getsockname())
+    listening.setblocking(True)
+    accepted, _ = listening.accept()
+    assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+    for sock in (accepted, client, listening):
+        sock.close()
+
+
 def test_a_unix_socket_is_for_its_owner_only(tmp_path: Path) -> None:
     sock = sockets.listen(Address(path=str(tmp_path / "s")))
     assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o600

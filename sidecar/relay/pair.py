@@ -18,6 +18,7 @@ from typing import cast
 from sidecar import clock
 from sidecar.chunk import FROM_CLIENT, FROM_SERVER, Chunk, Kind
 from sidecar.relay.counters import Counters
+from sidecar.relay.frames import Frames, begins
 from sidecar.relay.tee import Tee
 
 # What may wait in user space for a slow reader, per direction; the kernel's buffers come on top.
@@ -43,8 +44,9 @@ class Side(asyncio.Protocol):
     """One end of a pair: reads from its transport, writes to its peer's."""
 
     __slots__ = (
-        "connection", "counters", "direction", "ended", "gap_first", "gap_last", "gap_length", "last_read",
-        "lost", "offset", "on_lost", "on_made", "peer", "sink", "skip_until", "tee", "transport",
+        "connection", "counters", "direction", "ended", "frames", "gap_first", "gap_last", "gap_length",
+        "last_read", "lost", "offset", "on_lost", "on_made", "peer", "sink", "skip_until", "tee",
+        "transport",
     )  # fmt: skip
 
     def __init__(self, connection: int, direction: int, tee: Tee, counters: Counters) -> None:
@@ -56,6 +58,7 @@ class Side(asyncio.Protocol):
         self.gap_first = self.gap_last = 0.0
         self.last_read = 0.0
         self.ended = self.lost = False
+        self.frames: Frames | None = None
         self.transport: asyncio.Transport | None = None
         self.peer: Side | None = None
         self.sink: Callable[[bytes], None] = _nowhere
@@ -73,6 +76,8 @@ class Side(asyncio.Protocol):
         self.sink(data)
         now = self.last_read = clock.monotonic()
         self.counters.bytes[self.direction] += len(data)
+        if not self.offset:
+            self.frames = begins(data, self.direction == FROM_CLIENT)
         self.tee.offer(self, data, now)
 
     def eof_received(self) -> bool:
@@ -192,6 +197,9 @@ class Pair:
         """The frame that introduces this connection, or announces it to an observer that came later."""
         offsets = [self.client.offset, self.server.offset]
         meta = {**self.meta, "offsets": offsets, "new": new}
+        frames = [side.frames.place if side.frames else None for side in (self.client, self.server)]
+        if None not in frames:
+            meta["frames"] = frames
         return Chunk(Kind.OPEN, self.connection, time=clock.monotonic(), meta=meta)
 
     def finish(self) -> None:

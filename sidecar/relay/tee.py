@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from sidecar import __version__, clock
 from sidecar.chunk import HEADER_BYTES, Chunk, FrameError, FrameReader, Kind, encode, pack_header
 from sidecar.relay.counters import Counters
+from sidecar.relay.frames import Frames
 from sidecar.sockets import unix_name
 
 # Half a second of 100 Mbit/s, or 20,000 small chunks: enough to ride out a slow moment of the observer,
@@ -50,6 +51,7 @@ class Flow(Protocol):
     gap_length: int
     gap_first: float
     gap_last: float
+    frames: Frames | None
 
     @property
     def peer(self) -> "Flow | None":
@@ -95,22 +97,48 @@ class Tee:
         offset = flow.offset
         flow.offset = offset + size
         if self._socket is None and not self._waiting:
-            self._drop(flow, size, now, DOWN)
+            lost = DOWN
         elif offset + size <= flow.skip_until:
-            self._drop(flow, size, now, SKIPPED)
+            lost = SKIPPED
         elif self._queued + size + _CHUNK_COST_BYTES > (self._budget if size <= _SMALL_BYTES else self._half):
-            self._drop(flow, size, now, BEHIND)
+            lost = BEHIND
         else:
-            if flow.gap_length:
-                self._close_gap(flow, offset)
-            # An answer ends the request's silence: without the gap before it, an upload that was skipped
-            # seems to go on, until the connection is used again, and its times are wrong.
-            if flow.peer is not None and flow.peer.gap_length:
-                self._close_gap(flow.peer, flow.peer.offset)
-            header = pack_header(Kind.DATA, flow.direction, size, flow.connection, offset, now)
-            self._queue.append((header, data))
-            self._queued += size + _CHUNK_COST_BYTES
-            self._plan()
+            lost = ""
+        frames = flow.frames
+        if frames is not None and lost == BEHIND:
+            self._thin(flow, frames, offset, data, now)
+            return
+        if frames is not None:
+            frames.pass_over(data)
+        if lost:
+            self._drop(flow, size, now, lost)
+        else:
+            self._keep(flow, offset, data, now)
+
+    def _keep(self, flow: Flow, offset: int, data: bytes, now: float) -> None:
+        size = len(data)
+        if flow.gap_length:
+            self._close_gap(flow, offset)
+        # An answer ends the request's silence: without the gap before it, an upload that was skipped
+        # seems to go on, until the connection is used again, and its times are wrong.
+        if flow.peer is not None and flow.peer.gap_length:
+            self._close_gap(flow.peer, flow.peer.offset)
+        header = pack_header(Kind.DATA, flow.direction, size, flow.connection, offset, now)
+        self._queue.append((header, data))
+        self._queued += size + _CHUNK_COST_BYTES
+        self._plan()
+
+    def _thin(self, flow: Flow, frames: Frames, offset: int, data: bytes, now: float) -> None:
+        """There is no room for all of it: keep what shows where frames begin, if there is room for that."""
+        kept = frames.without_payloads(data)
+        if self._queued + sum(end - begin + _CHUNK_COST_BYTES for begin, end in kept) > self._budget:
+            kept = []
+        at = 0
+        for begin, end in kept:
+            self._drop(flow, begin - at, now, BEHIND)
+            self._keep(flow, offset + begin, data[begin:end], now)
+            at = end
+        self._drop(flow, len(data) - at, now, BEHIND)
 
     def event(self, chunk: Chunk, flow: Flow | None = None) -> None:
         """Say that something happened to a connection; a pending gap of `flow` goes first."""
@@ -138,6 +166,8 @@ class Tee:
     # --- losing bytes ----------------------------------------------------------------------------
 
     def _drop(self, flow: Flow, size: int, now: float, reason: str) -> None:
+        if not size:
+            return
         if not flow.gap_length:
             flow.gap_first = now
         flow.gap_length += size

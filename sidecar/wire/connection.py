@@ -160,7 +160,11 @@ class Wire:
         if len(self._connections) >= self._accounts.limits.connections:
             return None
         route = str(meta.get("route", ""))[:_MAX_ROUTE_CHARS]
-        connection = Reading(chunk.connection, route, _offsets(meta), self._accounts, chunk.time)
+        offsets = _pair(meta.get("offsets")) or (0, 0)  # the beginning if the announcement does not say
+        frames = _pair(meta.get("frames"))
+        if frames is not None and (frames[0] < offsets[0] or frames[1] < offsets[1]):
+            frames = None
+        connection = Reading(chunk.connection, route, offsets, self._accounts, chunk.time, frames)
         self._connections[chunk.connection] = connection
         return connection
 
@@ -194,11 +198,10 @@ class Wire:
             self._hints.append(Skip(id, direction, offset))
 
 
-def _offsets(meta: Mapping[str, Any]) -> tuple[int, int]:
-    """Where an announced connection stood; the beginning if the announcement does not say."""
-    offsets = meta.get("offsets")
-    if isinstance(offsets, list) and len(offsets) == 2:
-        client, server = offsets
+def _pair(numbers: object) -> tuple[int, int] | None:
+    """Two numbers, one for each side."""
+    if isinstance(numbers, list) and len(numbers) == 2:
+        client, server = numbers
         if isinstance(client, int) and isinstance(server, int):
             return client, server
-    return 0, 0
+    return None

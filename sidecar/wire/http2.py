@@ -31,6 +31,18 @@ class Http2:
         self._left: Outcome | None = None
         """What becomes of an unanswered request, by who ended its side first."""
 
+    @classmethod
+    def joined(cls, connection: int, route: str, accounts: Accounts, skips: tuple[int, int]) -> "Http2":
+        """A connection that went on without us. The next frames begin after `skips` bytes of each side.
+
+        What its header blocks refer to is not known: its streams are counted and timed, and it is blind.
+        """
+        http = cls(connection, route, accounts)
+        for side, skip in zip((http._requests, http._answers), skips, strict=True):
+            side.join(skip)
+            side.blocks.lose()
+        return http
+
     def data(self, direction: int, data: bytes, time: float) -> None:
         """Read bytes of one side. Raises Unreadable when nothing more can be made of the connection."""
         (self._requests if direction == FROM_CLIENT else self._answers).feed(data, time)

@@ -97,6 +97,12 @@ class FrameReader:
             self._lose_frame(until)
         return True
 
+    def join(self, skip: int) -> None:
+        """Begin in the middle: the next frame begins after `skip` bytes."""
+        self._preface = b""
+        self._started = True
+        self.remaining = skip
+
     def stop(self) -> None:
         """Read nothing any more."""
         self._release()

@@ -21,8 +21,15 @@ class Reading:
     __slots__ = ("accounts", "client_at", "http", "id", "over", "protocol", "resync", "route", "server_at")
 
     def __init__(
-        self, id: int, route: str, offsets: tuple[int, int], accounts: Accounts, time: float
+        self,
+        id: int,
+        route: str,
+        offsets: tuple[int, int],
+        accounts: Accounts,
+        time: float,
+        frames: tuple[int, int] | None = None,
     ) -> None:
+        """`offsets` is where each side stands; `frames` where its next HTTP/2 frame begins, if it has any."""
         self.id = id
         self.route = route
         self.accounts = accounts
@@ -33,6 +40,9 @@ class Reading:
         self.resync: Resync | None = None
         if offsets == (0, 0):
             self.http = Http1(id, route, accounts)
+        elif frames is not None:
+            skips = frames[0] - offsets[0], frames[1] - offsets[1]
+            self.http = Http2.joined(id, route, accounts, skips)
         else:
             self.resync = Resync(id, route, accounts, time)
 

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from sidecar.chunk import FROM_CLIENT, FROM_SERVER, Chunk, Kind
+from sidecar.relay.frames import PREFACE
 from sidecar.sockets import unix_name
 from tests.relay.conftest import Relay
 from tests.relay.test_pair import echo
@@ -54,6 +55,57 @@ async def test_large_chunks_are_dropped_before_small_ones(tmp_path: Path) -> Non
     assert relay.counters.dropped_bytes["observer_behind"] == lost
     relay.observer.reading.set()
     await relay.stop()
+
+
+async def test_short_of_room_the_copy_of_http2_loses_payloads_and_never_the_place(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, budget=256 * 1024)
+    await relay.observer.start()
+    relay.tee.connect()
+    await relay.in_front_of_handler(swallow)
+    relay.observer.reading.clear()
+    large = (100_000).to_bytes(3, "big") + bytes([0, 0, 0, 0, 0, 1]) + b"d" * 100_000
+    heads = (20).to_bytes(3, "big") + bytes([1, 4, 0, 0, 0, 3]) + b"h" * 20
+    _, writer = await asyncio.open_connection(*relay.address)
+    writer.write(PREFACE + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+    for _ in range(40):
+        writer.write(large + heads)
+        await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    relay.observer.reading.set()
+    await relay.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
+    assert relay.counters.dropped_bytes["observer_behind"] > 1_000_000
+    assert relay.observer.bytes_of(FROM_CLIENT).count(b"h" * 20) == 40
+    assert seen_bytes(relay, FROM_CLIENT) == len(PREFACE) + 9 + 40 * (len(large) + len(heads))
+    await relay.stop()
+
+
+async def test_an_http2_connection_is_announced_with_the_place_of_its_next_frames(relay: Relay) -> None:
+    await relay.in_front_of_handler(echo_settings)
+    reader, writer = await asyncio.open_connection(*relay.address)
+    writer.write(PREFACE + (10).to_bytes(3, "big") + bytes([0, 0, 0, 0, 0, 1]) + b"half")
+    await reader.readexactly(9)
+    await relay.observer.until(lambda chunks: len([c for c in chunks if c.kind is Kind.DATA]) == 2)
+    await relay.observer.stop()
+    relay.observer.chunks.clear()
+    await relay.observer.start()
+    opened = await relay.observer.until(lambda chunks: [c for c in chunks if c.kind is Kind.OPEN])
+    assert opened[0].meta["offsets"] == [len(PREFACE) + 9 + 4, 9]
+    assert opened[0].meta["frames"] == [len(PREFACE) + 9 + 10, 9]
+    writer.close()
+
+
+async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while await reader.read(65536):
+        pass
+    writer.close()
+
+
+async def echo_settings(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readexactly(len(PREFACE))
+    writer.write(bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+    await reader.read()
+    writer.close()
 
 
 async def test_a_gap_carries_its_place_its_length_and_the_times_of_both_ends(tmp_path: Path) -> None:

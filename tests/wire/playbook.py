@@ -22,9 +22,17 @@ class Playbook:
     chunks: list[Chunk] = field(default_factory=list)
     at: list[int] = field(default_factory=lambda: [0, 0])
 
-    def open(self, route: str = "r", offsets: tuple[int, int] = (0, 0)) -> "Playbook":
+    def open(
+        self,
+        route: str = "r",
+        offsets: tuple[int, int] = (0, 0),
+        frames: tuple[int, int] | None = None,
+    ) -> "Playbook":
         self.at = list(offsets)
-        meta = {"peer": "p", "route": route, "upstream": "u", "offsets": self.at[:], "new": offsets == (0, 0)}
+        meta: dict[str, object] = {"peer": "p", "route": route, "upstream": "u"}
+        meta |= {"offsets": self.at[:], "new": offsets == (0, 0)}
+        if frames is not None:
+            meta["frames"] = list(frames)
         return self._add(Chunk(Kind.OPEN, self.connection, time=self.now, meta=meta))
 
     def client(self, *pieces: bytes) -> "Playbook":

@@ -117,6 +117,20 @@ def test_a_connection_announced_anew_in_its_middle_is_not_read():
     assert wire.connections() == {("blind", "unknown"): 1}
 
 
+def test_a_connection_announced_with_the_place_of_its_frames_is_counted_and_blind():
+    """As an observer that was restarted finds it: inside a frame of the client, between two of the server."""
+    wire = Wire()
+    _, client, server = begun()
+    lost, seen = client.call(1, b"x" * 100), client.call(3)
+    play = Playbook().open(offsets=(1000 - 40, 400), frames=(1000, 400))
+    play.client(lost[-40:] + seen).server(server.answer(3), server.answer(1))
+    exchanges = play.exchanges(wire)
+
+    assert [(e.target, e.outcome) for e in exchanges] == [("", Outcome.UNOBSERVED)]
+    assert exchanges[0].timings.duration is not None
+    assert wire.connections() == {("blind", "http2"): 1}
+
+
 # Twenty calls on paths of their own, whose bodies say which; tables are warm after the first.
 CALLS = 20
 

@@ -1,0 +1,75 @@
+"""Where the frames of one direction of an HTTP/2 connection begin, so that a gap need not cost the place.
+
+The only thing of HTTP that the relay knows, and only for the copy: nine bytes say how long a frame is
+(RFC 9113, 4.1). Short of room, the tee drops the payload of DATA frames and keeps everything else, so that
+the reader stays in step; and an observer that comes later is told where the next frame begins.
+"""
+
+from collections.abc import Iterator
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_HEADER_BYTES = 9
+_DATA, _SETTINGS = 0, 4
+# Of a DATA frame's payload: the pad length and the length of a gRPC message stand there.
+_KEPT_BYTES = 6
+
+
+class Frames:
+    """Follows one direction from its beginning; its first frame begins at `first`."""
+
+    __slots__ = ("_kind", "_offset", "_part", "next")
+
+    def __init__(self, first: int) -> None:
+        self._offset = 0
+        self.next = first
+        self._kind = _SETTINGS  # what comes before the first frame is kept like it
+        self._part = b""
+
+    def pass_over(self, data: bytes) -> None:
+        """These bytes went by."""
+        for _ in self._cut(data):
+            pass
+
+    def without_payloads(self, data: bytes) -> list[tuple[int, int]]:
+        """What to keep of these bytes when there is no room for all: begin and end of each piece."""
+        kept: list[tuple[int, int]] = []
+        for begin, end, payload in self._cut(data):
+            end = min(end, begin + _KEPT_BYTES) if payload else end
+            if kept and kept[-1][1] == begin:
+                kept[-1] = (kept[-1][0], end)
+            elif end > begin:
+                kept.append((begin, end))
+        return kept
+
+    @property
+    def place(self) -> int | None:
+        """The offset at which the next frame begins; None while its header is half read."""
+        return None if self._part else self.next
+
+    def _cut(self, data: bytes) -> Iterator[tuple[int, int, bool]]:
+        """Begin, end, and whether it is the payload of DATA: for headers and payloads in turn."""
+        at, size, base = 0, len(data), self._offset
+        self._offset = base + size
+        while at < size:
+            if base + at < self.next:
+                end = min(self.next - base, size)
+                yield at, end, self._kind == _DATA
+                at = end
+                continue
+            end = min(at + _HEADER_BYTES - len(self._part), size)
+            self._part += data[at:end]
+            yield at, end, False
+            at = end
+            if len(self._part) == _HEADER_BYTES:
+                self._kind = self._part[3]
+                self.next = base + at + int.from_bytes(self._part[:3], "big")
+                self._part = b""
+
+
+def begins(data: bytes, from_client: bool) -> Frames | None:
+    """What follows the first bytes of a direction, if they begin HTTP/2."""
+    if from_client:
+        return Frames(len(PREFACE)) if data.startswith(PREFACE) else None
+    # A server begins with its settings (RFC 9113, 3.4), which no answer of HTTP/1 looks like.
+    settings = len(data) >= _HEADER_BYTES and data[0] == 0 and data[3] == _SETTINGS and data[5:9] == bytes(4)
+    return Frames(0) if settings else None
