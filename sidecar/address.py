@@ -106,7 +106,7 @@ def _missing_half(text: str) -> str:
     if text.isascii() and text.isdigit():
         return f"give the host too, such as 127.0.0.1:{text}"
     if text.startswith("/"):
-        return f"write unix:{text} for a socket in the file system"
+        return f"write unix:{_shown(text)} for a socket in the file system"
     return _WANTED
 
 
