@@ -119,12 +119,7 @@ class Reading:
         self.close()
         if done:
             return done
-        first = time if begun is None else begun
-        return [
-            Exchange(
-                self.id, "unknown", "", "", Timings(first), Outcome.UPSTREAM_UNREACHABLE, route=self.route
-            )
-        ]
+        return [self._nameless(time if begun is None else begun, Outcome.UPSTREAM_UNREACHABLE)]
 
     def unobserved(self) -> list[Exchange]:
         """Nothing more will be seen of this connection."""
@@ -168,9 +163,12 @@ class Reading:
         elif http.ledger.used:
             self.protocol = "http2" if isinstance(http, Http2) else "http1"
         self.http = self._http2(http, problem, direction, data)
+        was_http1 = isinstance(http, Http1) and http.ledger.used
         done = self._abandon(http, Outcome.UNOBSERVED)
         if self.http is None:
-            return done
+            # What a client goes on to say after HTTP/1 is a request, even if it cannot be read.
+            lost = was_http1 and direction == FROM_CLIENT and not done
+            return [self._nameless(time, Outcome.UNOBSERVED)] if lost else done
         try:
             self.http.data(direction, data, time)
         except Unreadable as unreadable:
@@ -188,6 +186,10 @@ class Reading:
             said = self.client_at
             begins = self.server_at == len(data) and data[0] == 0 and http.held == PREFACE[:said]
         return Http2(self.id, self.route, self.accounts, said) if begins else None
+
+    def _nameless(self, first: float, outcome: Outcome) -> Exchange:
+        """An exchange of which nothing is known but that it began."""
+        return Exchange(self.id, "unknown", "", "", Timings(first), outcome, route=self.route)
 
     def _abandon(self, http: Http1 | Http2, outcome: Outcome) -> list[Exchange]:
         http.abandon(outcome)
