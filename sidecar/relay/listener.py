@@ -45,12 +45,15 @@ class Listener:
         # The near end alone proves nothing: the kernel gives one port to connections to different places.
         self._our_ends: dict[Any, Any] = {}
         self.pairs: dict[int, Pair] = {}
+        tee.pairs = self.pairs
 
     async def listen(self, sock: socket.socket, route: str, upstream: Upstream | None) -> None:
         """Accept on `sock` for ever. Without an upstream, connections go where they were redirected from."""
 
+        meta = {"route": route, "upstream": upstream.name if upstream else "redirect"}
+
         def accepted() -> Side:
-            return self._accept(route, upstream)
+            return self._accept(meta, upstream)
 
         if upstream is not None:
             await upstream.resolve()
@@ -74,9 +77,8 @@ class Listener:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _accept(self, route: str, upstream: Upstream | None) -> Side:
+    def _accept(self, meta: dict[str, str], upstream: Upstream | None) -> Side:
         self._serial += 1
-        meta = {"route": route, "upstream": upstream.name if upstream else "redirect"}
         pair = Pair(self._serial, meta, self._tee, self._counters)
         self.pairs[pair.connection] = pair
         self._counters.connections += 1

@@ -44,9 +44,9 @@ class Refusal:
         lost = client.on_lost
         client.sink = self._receive
         client.on_lost = lambda: self._gone(lost)
-        for data in self._pair.early:
-            self._receive(data)
-        self._pair.early.clear()
+        early, self._pair.early = self._pair.early, b""
+        if early:
+            self._receive(early)
         client.transport.resume_reading()
 
     def _receive(self, data: bytes) -> None:

@@ -11,11 +11,11 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from sidecar import __version__, clock
-from sidecar.chunk import HEADER_BYTES, Chunk, FrameError, FrameReader, Kind, encode, pack_header
+from sidecar.chunk import FROM_CLIENT, HEADER_BYTES, Chunk, FrameError, FrameReader, Kind, encode, pack_header
 from sidecar.relay.counters import Counters
 from sidecar.relay.frames import Frames
 from sidecar.sockets import unix_name
@@ -58,6 +58,18 @@ class Flow(Protocol):
         """The other direction, once there is one."""
 
 
+class Pair(Protocol):
+    """Both directions of one connection."""
+
+    @property
+    def client(self) -> Flow:
+        """What the client says."""
+
+    @property
+    def server(self) -> Flow:
+        """What the upstream says."""
+
+
 class Tee:
     """A worker's link to the observer."""
 
@@ -86,7 +98,7 @@ class Tee:
         self._flush_planned = False
         self._writer_armed = False
         self._retry: asyncio.TimerHandle | None = None
-        self.flows: dict[tuple[int, int], Flow] = {}
+        self.pairs: Mapping[int, Pair] = {}
         self.announce: Callable[[], Iterable[Chunk]] = tuple
 
     # --- what the pairs call ---------------------------------------------------------------------
@@ -162,6 +174,11 @@ class Tee:
         if self._socket is not None and self._queued <= self._budget:
             self._append(encode(Chunk(kind, self._worker << 40, time=clock.monotonic(), meta=details)))
             self._plan()
+
+    def _flows(self) -> Iterator[Flow]:
+        for pair in self.pairs.values():
+            yield pair.client
+            yield pair.server
 
     # --- losing bytes ----------------------------------------------------------------------------
 
@@ -248,7 +265,7 @@ class Tee:
         self._socket = link
         self._loop.add_reader(link, self._readable, FrameReader())
         if not self._waiting:
-            for flow in self.flows.values():
+            for flow in self._flows():
                 flow.gap_length = 0  # the announced offset says it
             for chunk in self.announce():
                 self._append(encode(chunk))
@@ -264,8 +281,9 @@ class Tee:
             if not data:
                 raise ConnectionResetError
             for chunk in reader.feed(data):
-                flow = self.flows.get((chunk.connection, chunk.direction))
-                if flow is not None and chunk.kind is Kind.SKIP:
+                pair = self.pairs.get(chunk.connection)
+                if pair is not None and chunk.kind is Kind.SKIP:
+                    flow = pair.client if chunk.direction == FROM_CLIENT else pair.server
                     flow.skip_until = max(flow.skip_until, chunk.offset)
         except BlockingIOError:
             return
@@ -286,7 +304,7 @@ class Tee:
             link.close()
         self._writer_armed = self._waiting = False
         self._discard_queue()
-        for flow in self.flows.values():
+        for flow in self._flows():
             flow.skip_until = 0  # the next observer may want what this one did not
 
     def _discard_queue(self) -> None:

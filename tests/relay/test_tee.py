@@ -232,7 +232,7 @@ async def test_bytes_the_observer_does_not_want_are_skipped_and_counted(relay: R
     first = await relay.observer.until(lambda chunks: [c for c in chunks if c.kind is Kind.DATA])
     relay.observer.say(Chunk(Kind.SKIP, first[0].connection, FROM_CLIENT, offset=1_000_000))
     async with asyncio.timeout(10):
-        while relay.tee.flows[first[0].connection, FROM_CLIENT].skip_until == 0:
+        while relay.listener.pairs[first[0].connection].client.skip_until == 0:
             await asyncio.sleep(0)
     writer.write(b"b" * 1000)
     await reader.readexactly(1000)
@@ -254,7 +254,7 @@ async def test_an_answer_tells_first_what_is_missing_of_its_request(relay: Relay
     first = await relay.observer.until(lambda chunks: [c for c in chunks if c.kind is Kind.DATA])
     relay.observer.say(Chunk(Kind.SKIP, first[0].connection, FROM_CLIENT, offset=1_000_000))
     async with asyncio.timeout(10):
-        while relay.tee.flows[first[0].connection, FROM_CLIENT].skip_until == 0:
+        while relay.listener.pairs[first[0].connection].client.skip_until == 0:
             await asyncio.sleep(0)
     writer.write(b"b" * 1000)
     await reader.readexactly(1000)

@@ -135,9 +135,11 @@ REDIRECTED = textwrap.dedent(
     "$PYTHON" -m sidecar run --redirect --listen 0.0.0.0:18080 --admin 127.0.0.1:19464 &
     sidecar=$!
     trap 'kill -9 $model $sidecar; ip netns delete client' EXIT
-    for _ in $(seq 100); do
-        curl -s -o /dev/null http://127.0.0.1:19464/-/ready && break
-        sleep 0.1
+    for url in http://127.0.0.1:8000/answer http://127.0.0.1:19464/-/ready; do
+        for _ in $(seq 100); do
+            curl -sf -o /dev/null $url && break
+            sleep 0.1
+        done
     done
     ip netns exec client curl -s --retry 20 --retry-connrefused --retry-delay 1 http://10.9.0.1:8000/answer
     ip netns exec client curl -s http://10.9.0.1:18080/answer && exit 9
