@@ -1,7 +1,10 @@
 """The copy never hurts: bounded, lossy, and honest about what it lost."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
+
+import pytest
 
 from sidecar.chunk import FROM_CLIENT, FROM_SERVER, Chunk, Kind
 from sidecar.relay.frames import PREFACE
@@ -26,35 +29,36 @@ async def talk(relay: Relay, pieces: int, size: int) -> None:
     writer.close()
 
 
-async def test_an_observer_that_does_not_read_costs_a_gap_and_no_traffic(tmp_path: Path) -> None:
+@pytest.fixture
+async def tight(tmp_path: Path) -> AsyncIterator[Relay]:
+    """A relay whose tee has little room, in front of an echo."""
     relay = Relay(tmp_path, budget=256 * 1024)
     await relay.observer.start()
     relay.tee.connect()
     await relay.in_front_of_handler(echo)
-    relay.observer.reading.clear()
-    await talk(relay, pieces=200, size=20_000)
-    assert relay.counters.bytes == [4_000_000, 4_000_000]
-    assert relay.counters.dropped_bytes["observer_behind"] > 0
-    relay.observer.reading.set()
-    await relay.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
-    assert any(c.kind is Kind.GAP for c in relay.observer.chunks)
-    assert seen_bytes(relay, FROM_CLIENT) == seen_bytes(relay, FROM_SERVER) == 4_000_000
+    yield relay
     await relay.stop()
 
 
-async def test_large_chunks_are_dropped_before_small_ones(tmp_path: Path) -> None:
-    relay = Relay(tmp_path, budget=256 * 1024)
-    await relay.observer.start()
-    relay.tee.connect()
-    await relay.in_front_of_handler(echo)
-    relay.observer.reading.clear()
-    await talk(relay, pieces=100, size=20_000)
-    lost = relay.counters.dropped_bytes["observer_behind"]
+async def test_an_observer_that_does_not_read_costs_a_gap_and_no_traffic(tight: Relay) -> None:
+    tight.observer.reading.clear()
+    await talk(tight, pieces=200, size=20_000)
+    assert tight.counters.bytes == [4_000_000, 4_000_000]
+    assert tight.counters.dropped_bytes["observer_behind"] > 0
+    tight.observer.reading.set()
+    await tight.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
+    assert any(c.kind is Kind.GAP for c in tight.observer.chunks)
+    assert seen_bytes(tight, FROM_CLIENT) == seen_bytes(tight, FROM_SERVER) == 4_000_000
+
+
+async def test_large_chunks_are_dropped_before_small_ones(tight: Relay) -> None:
+    tight.observer.reading.clear()
+    await talk(tight, pieces=100, size=20_000)
+    lost = tight.counters.dropped_bytes["observer_behind"]
     assert lost > 0
-    await talk(relay, pieces=100, size=100)
-    assert relay.counters.dropped_bytes["observer_behind"] == lost
-    relay.observer.reading.set()
-    await relay.stop()
+    await talk(tight, pieces=100, size=100)
+    assert tight.counters.dropped_bytes["observer_behind"] == lost
+    tight.observer.reading.set()
 
 
 async def test_short_of_room_the_copy_of_http2_loses_payloads_and_never_the_place(tmp_path: Path) -> None:
@@ -108,23 +112,18 @@ async def echo_settings(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     writer.close()
 
 
-async def test_a_gap_carries_its_place_its_length_and_the_times_of_both_ends(tmp_path: Path) -> None:
-    relay = Relay(tmp_path, budget=256 * 1024)
-    await relay.observer.start()
-    relay.tee.connect()
-    await relay.in_front_of_handler(echo)
-    relay.observer.reading.clear()
-    await talk(relay, pieces=200, size=20_000)
-    relay.observer.reading.set()
-    await relay.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
+async def test_a_gap_carries_its_place_its_length_and_the_times_of_both_ends(tight: Relay) -> None:
+    tight.observer.reading.clear()
+    await talk(tight, pieces=200, size=20_000)
+    tight.observer.reading.set()
+    await tight.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
     offset = {FROM_CLIENT: 0, FROM_SERVER: 0}
-    for chunk in relay.observer.chunks:
+    for chunk in tight.observer.chunks:
         if chunk.kind in (Kind.DATA, Kind.GAP):
             assert chunk.offset == offset[chunk.direction]
             offset[chunk.direction] += len(chunk.data) + chunk.length
         if chunk.kind is Kind.GAP:
             assert 0 < chunk.time <= chunk.until
-    await relay.stop()
 
 
 async def test_traffic_that_comes_while_the_observer_starts_is_kept_for_it(tmp_path: Path) -> None:
@@ -155,28 +154,23 @@ async def test_without_an_observer_traffic_goes_on_and_the_loss_is_counted(relay
 
 
 async def test_an_observer_that_comes_later_hears_of_open_connections_and_their_offsets(
-    tmp_path: Path,
+    tight: Relay,
 ) -> None:
-    relay = Relay(tmp_path, budget=256 * 1024)
-    await relay.observer.start()
-    relay.tee.connect()
-    await relay.in_front_of_handler(echo)
-    reader, writer = await asyncio.open_connection(*relay.address)
+    reader, writer = await asyncio.open_connection(*tight.address)
     writer.write(b"12345")
     await reader.readexactly(5)
-    await relay.observer.until(lambda chunks: len([c for c in chunks if c.kind is Kind.DATA]) == 2)
-    await relay.observer.stop()
-    relay.observer.chunks.clear()
-    await relay.observer.start()
-    opened = await relay.observer.until(lambda chunks: [c for c in chunks if c.kind is Kind.OPEN])
+    await tight.observer.until(lambda chunks: len([c for c in chunks if c.kind is Kind.DATA]) == 2)
+    await tight.observer.stop()
+    tight.observer.chunks.clear()
+    await tight.observer.start()
+    opened = await tight.observer.until(lambda chunks: [c for c in chunks if c.kind is Kind.OPEN])
     assert opened[0].meta["offsets"] == [5, 5]
     assert opened[0].meta["new"] is False
     writer.write(b"678")
     await reader.readexactly(3)
-    await relay.observer.until(lambda chunks: [c for c in chunks if c.kind is Kind.DATA])
-    assert [c.offset for c in relay.observer.chunks if c.kind is Kind.DATA] == [5, 5]
+    await tight.observer.until(lambda chunks: [c for c in chunks if c.kind is Kind.DATA])
+    assert [c.offset for c in tight.observer.chunks if c.kind is Kind.DATA] == [5, 5]
     writer.close()
-    await relay.stop()
 
 
 async def test_a_restarted_observer_is_found_again(relay: Relay) -> None:
