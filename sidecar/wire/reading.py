@@ -60,8 +60,7 @@ class Reading:
             self.server_at = offset + len(data)
         http = self.http
         if http is None:
-            self._find(direction, data, time)
-            return []
+            return self._find(direction, data, time)
         try:
             http.data(direction, data, time)
         except Unreadable as problem:
@@ -137,12 +136,15 @@ class Reading:
             return "blind" if http.blind else "observed", "http2"
         return "observed", "http1" if http.ledger.used else self.protocol
 
-    def _find(self, direction: int, data: bytes, time: float) -> None:
-        if self.resync is None:
-            return
-        self.http = self.resync.feed(direction, data, time)
-        if self.http is not None:
-            self.resync = None
+    def _find(self, direction: int, data: bytes, time: float) -> list[Exchange]:
+        resync = self.resync
+        if resync is None:
+            return []
+        self.http = resync.feed(direction, data, time)
+        if self.http is None:
+            return []
+        self.resync = None
+        return [self._nameless(time, Outcome.UNOBSERVED) for _ in range(resync.thrown_away)]
 
     def _lose(self, http: Http1 | Http2, direction: int, time: float) -> list[Exchange]:
         if http.ledger.used:

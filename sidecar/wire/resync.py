@@ -7,7 +7,8 @@ turn about. Two ways, both ending with a chunk that begins with a request line a
 - lockstep: on trial, the connection was read as whole requests and whole answers in strict alternation,
   each side beginning where a chunk begins and ending where one ends, `ROUNDS` times in a row.
 
-Exchanges read on trial are thrown away, never reported: the trial earns trust for the next one only.
+What exchanges read on trial were is thrown away: the trial earns trust for the next one only. That there
+were so many is known once it has ended well.
 """
 
 from sidecar.chunk import FROM_CLIENT, FROM_SERVER
@@ -28,6 +29,7 @@ class Resync:
 
     __slots__ = (
         "_accounts", "_connection", "_last_time", "_last_word", "_lockstep", "_rounds", "_route", "_trial",
+        "thrown_away",
     )  # fmt: skip
 
     def __init__(
@@ -38,6 +40,8 @@ class Resync:
         self._accounts = accounts
         self._trial: Http1 | None = None
         self._rounds = 0
+        self.thrown_away = 0
+        """Once found: how many exchanges the trial took. They happened; what they were was not believed."""
         # A client that pipelines may be one request ahead for ever, in perfect turns: only quiet will do.
         self._lockstep = lockstep
         self._last_time = time
@@ -114,7 +118,7 @@ class Resync:
 
     def _found(self) -> Http1 | None:
         found, self._trial = self._trial, None
-        self._rounds = 0
+        self.thrown_away, self._rounds = self._rounds, 0
         return found
 
     def _restart(self) -> None:

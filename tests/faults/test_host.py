@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,25 +17,44 @@ from tests.faults.conftest import FACTOR
 from tests.faults.running import cpu_seconds, descriptors, eventually, sidecar
 from tests.faults.servers import Load, Upstream, ask, post, request
 
-# Every place a temporary directory is looked for, in a mount namespace of its own.
-PLACES = "for place in /tmp /var/tmp /usr/tmp /dev/shm; do [ -d $place ] && {mount} $place; done; "
-READ_ONLY = PLACES.format(mount="mount -t tmpfs -o ro tmpfs")
-FULL = PLACES.format(mount="mount -t tmpfs -o size=4k,nr_inodes=2 tmpfs")
+# Every place a temporary directory is looked for.
+PLACES = ("/tmp", "/var/tmp", "/usr/tmp", "/dev/shm")
+CODE = Path(sys.executable).parents[2]
 
 
-def in_namespace(mounts: str) -> tuple[str, ...]:
-    """A prefix that runs the rest where `mounts` were done, in a directory that cannot be written."""
+def read_only(place: str) -> str:
+    """Shell lines that put an empty directory in the place, which cannot be written."""
+    return f"mount -t tmpfs tmpfs {place}; {put_back(place)} mount -o remount,ro {place}; "
+
+
+def full(place: str) -> str:
+    """The same, with room for one more file."""
+    files = 2 + len(below(place))
+    return f"mount -t tmpfs -o size=4k,nr_inodes={files} tmpfs {place}; {put_back(place)}"
+
+
+def below(place: str) -> tuple[str, ...]:
+    """Where this checkout is under the place, if it is."""
+    return CODE.relative_to(place).parts if CODE.is_relative_to(place) else ()
+
+
+def put_back(place: str) -> str:
+    return f"mkdir -p {CODE}; mount --bind /mnt/code {CODE}; " if below(place) else ""
+
+
+def in_namespace(hide: Callable[[str], str]) -> tuple[str, ...]:
+    """A prefix that runs the rest with the places hidden, in a directory that cannot be written."""
     if shutil.which("unshare") is None or subprocess.run(["unshare", "-m", "true"]).returncode:
         missing("unshare -m is not permitted")
-    code = Path(sys.executable).parent.parent.parent
-    assert not str(code).startswith("/tmp"), "the code itself would be hidden"
-    return ("unshare", "-m", "sh", "-ec", mounts + f'cd /proc; PYTHONPATH={code} exec "$@"', "sh")
+    keep = f"mount -t tmpfs tmpfs /mnt; mkdir /mnt/code; mount --bind {CODE} /mnt/code; "
+    hidden = "".join(hide(place) for place in PLACES if Path(place).is_dir() and not Path(place).is_symlink())
+    return ("unshare", "-m", "sh", "-ec", f'{keep}{hidden}cd /proc; PYTHONPATH={CODE} exec "$@"', "sh")
 
 
-@pytest.mark.parametrize("mounts", [READ_ONLY, FULL], ids=["read-only", "full"])
-async def test_f16_f17_no_place_for_temporary_files_stops_nothing(tmp_path, server: Upstream, mounts: str):
+@pytest.mark.parametrize("hide", [read_only, full])
+async def test_f16_f17_no_place_for_temporary_files_stops_nothing(tmp_path, server: Upstream, hide):
     """Sockets without files take their place: relay, observer and pages are all there."""
-    with sidecar(tmp_path, server.name, prefix=in_namespace(mounts)) as running:
+    with sidecar(tmp_path, server.name, prefix=in_namespace(hide)) as running:
         await eventually(lambda: running.get("/api/v1/status")[0] == 200, "observing")
         async with Load(running.address) as load:
             await load.more(200)
