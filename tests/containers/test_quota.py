@@ -30,11 +30,12 @@ def test_the_observer_stays_within_its_share_and_says_what_it_left_unread(
         assert share <= LARGEST_SHARE * 1.2, "more than its budget"
 
         def all_accounted() -> bool:
+            # A chunk that is lost costs the exchange it belonged to, perhaps its neighbour, and the two
+            # that are read on trial before the connection is believed again; without a loss none is missing.
             missing = answered - running.metric("inference_requests_total")
-            unseen = running.metric("sidecar_chunks_dropped_total")
-            return missing <= unseen + running.metric("sidecar_exchanges_unobserved_total")
+            return missing <= 4 * running.metric("sidecar_chunks_dropped_total")
 
-        until(all_accounted, f"all {answered} requests counted, or said to be unseen", running)
+        until(all_accounted, f"all {answered} requests counted, or chunks dropped for them", running)
         assert running.metric("inference_requests_total") > answered * 0.8
         assert running.metric("sidecar_exchanges_undecoded_total", reason="overload") > 0
         assert running.metric("inference_rows_total") > 0, "what there was time for was read"
