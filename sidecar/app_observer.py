@@ -4,6 +4,7 @@ It gives way first and loads what it needs after: loading takes a second of CPU 
 in the middle of traffic. Hence the imports inside.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -18,6 +19,9 @@ def main() -> None:
         signal.signal(name, signal.SIG_IGN)
     # Traffic first: with a free core this costs nothing, without one the relay goes ahead of us.
     os.nice(10)
+    with contextlib.suppress(AttributeError, OSError):  # not Linux, or not permitted
+        # And it never interrupts the relay by waking up: 5 to 10 % more requests a second at saturation.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     # And under a quota, where priorities do not help.
     pacer = Pacer(Cgroup())
     pacer.start()
