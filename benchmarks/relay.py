@@ -104,7 +104,7 @@ def haproxy(directory: Path, port: int, upstream: int) -> list[str] | None:
         return None
     config = directory / "haproxy.cfg"
     config.write_text(
-        "global\n nbthread 1\n maxconn 20000\ndefaults\n mode http\n option http-no-delay\n"
+        "global\n nbthread 1\n maxconn 4000\ndefaults\n mode http\n option http-no-delay\n"
         " timeout connect 5s\n timeout client 60s\n timeout server 60s\n"
         f"listen l\n bind 127.0.0.1:{port} backlog 4096\n server s 127.0.0.1:{upstream}\n"
     )
