@@ -33,7 +33,9 @@ def counted(running: Sidecar, requests: int, sent: int, received: int) -> None:
 
     until(there, f"{requests} requests of {sent} and {received} bytes in the metrics", running)
     assert running.metric("inference_requests_total") == requests
-    assert running.metric("inference_rows_total") == 2 * requests
+    # On a machine that stalls the observer leaves payloads unread to keep up, and says so.
+    unread = running.metric("sidecar_exchanges_undecoded_total", reason="overload")
+    assert running.metric("inference_rows_total") == 2 * (requests - unread)
     assert running.metric("sidecar_chunks_dropped_total") == 0
 
 
