@@ -32,8 +32,8 @@ LOW_TRAFFIC_BAD_PER_DAY = 40
 # Asked when the alert is sent: who is paged should not have to look up what to call about.
 _UNUSABLE_FEATURES = f"""
  Not usable most often in the last %s: {{{{ range $i, $found := query (printf \
-`sort_desc(topk(5, sum by (feature, state) (rate({FEATURE_VALUES.name}{{state=~"missing|null|nan|wrong_type",\
-model_name=%%q,job=%%q,namespace=%%q,cluster=%%q}}[%s])) > 0))` \
+`sort_desc(topk(5, sum by (feature, state) (rate({FEATURE_VALUES.name}{{\
+state=~"missing|null|nan|inf|wrong_type",model_name=%%q,job=%%q,namespace=%%q,cluster=%%q}}[%s])) > 0))` \
 $labels.model_name $labels.job $labels.namespace $labels.cluster) }}}}\
 {{{{ if $i }}}}, {{{{ end }}}}{{{{ $found.Labels.feature }}}} ({{{{ $found.Labels.state }}}}){{{{ else }}}}\
 nothing any more{{{{ end }}}}.""".replace("\n", "")

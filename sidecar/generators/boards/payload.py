@@ -6,7 +6,7 @@ from sidecar.generators.boards.queries import MODEL, rate, share
 from sidecar.generators.links import Links
 
 _NOT_VALID = 'state!="valid"'
-_UNAVAILABLE = 'state=~"missing|null|nan|wrong_type"'
+_UNAVAILABLE = 'state=~"missing|null|nan|inf|wrong_type"'
 
 
 def features(links: Links) -> list[Panel]:
