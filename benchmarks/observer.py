@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from sidecar.chunk import FROM_CLIENT, FROM_SERVER, Chunk, FrameReader, Kind, encode
 from sidecar.config import Settings
-from sidecar.pipeline import Pipeline
+from sidecar.observer.pipeline import Pipeline
 
 CONNECTIONS = 16
 FEATURES = 12

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from sidecar import logs
 from sidecar.config import Settings
 from sidecar.errors import UsageError
-from sidecar.plan import HEEDED_SIGNALS, Plan
+from sidecar.supervisor.plan import HEEDED_SIGNALS, Plan
 
 log = logging.getLogger("sidecar")
 
@@ -32,7 +32,7 @@ def relay(settings: Settings, tee: str) -> Plan:
 
 def observe(settings: Settings, tee: str) -> int:
     """The observer half: listens for relay workers on `tee`, serves the admin port itself."""
-    from sidecar.observing import Observing
+    from sidecar.observer.observing import Observing
 
     async def serve() -> int:
         leave = asyncio.Event()

@@ -17,7 +17,7 @@ from sidecar.errors import UsageError
 
 if TYPE_CHECKING:
     from sidecar.config import Settings
-    from sidecar.plan import Plan
+    from sidecar.supervisor.plan import Plan
 
 # Flags that are settings, by the key they set.
 _FLAGS = ("upstream", "redirect", "listen", "admin", "reference", "workers")

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from sidecar.budget import LARGEST_SHARE
+from sidecar.observer.budget import LARGEST_SHARE
 from tests.containers.groups import Group
 from tests.containers.serving import request, traffic
 from tests.faults.running import cpu_seconds, sidecar, until

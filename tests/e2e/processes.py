@@ -32,7 +32,7 @@ def alive(pid: int) -> bool:
 def observer_of(sidecar: int) -> int | None:
     """The observer process of a running sidecar."""
     return next(
-        (pid for pid in descendants(sidecar) if "sidecar.app_observer" in command(pid) and alive(pid)), None
+        (pid for pid in descendants(sidecar) if "sidecar.observer" in command(pid) and alive(pid)), None
     )
 
 

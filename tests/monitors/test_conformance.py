@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.attribution import Attribution
 from sidecar.exchange import CapturedBody, Exchange, Outcome, Timings
 from sidecar.inference import MISSING, Column, Inference, ModelRef, Operation, Undecoded
 from sidecar.metric import OTHER
@@ -22,6 +21,7 @@ from sidecar.monitors.predictions import Predictions
 from sidecar.monitors.rows import Rows
 from sidecar.monitors.traffic import Traffic
 from sidecar.monitors.undecoded import UndecodedExchanges
+from sidecar.observer.attribution import Attribution
 from sidecar.policy import ModelPolicy, Policies
 from sidecar.reference import ColumnProfile, ColumnType, Expectation
 from sidecar.registry import Distribution as Histogram

@@ -1,8 +1,8 @@
 from typing import Any
 
+from sidecar.observer.relay_totals import RelayTotals
 from sidecar.registry import Registry
 from sidecar.relay.counters import Counters
-from sidecar.relay_totals import RelayTotals
 
 
 def report(slot: int, sent: int, dropped: int = 0, before: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.children import Child, Message
+from sidecar.supervisor.children import Child, Message
 
 PROGRAM = textwrap.dedent(
     """

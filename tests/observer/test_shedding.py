@@ -1,6 +1,6 @@
 """Payloads are left unread when, and only as long as, the observer is behind."""
 
-from sidecar.shedding import Shedding
+from sidecar.observer.shedding import Shedding
 
 
 def test_payloads_are_read_as_long_as_chunks_are_fresh() -> None:

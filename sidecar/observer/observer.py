@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from sidecar import catalog, decoders
-from sidecar.attribution import Attribution
 from sidecar.chunk import Chunk, Kind
 from sidecar.exchange import Exchange, Outcome
 from sidecar.monitors.monitor import Monitor
+from sidecar.observer.attribution import Attribution
+from sidecar.observer.relay_totals import RelayTotals
+from sidecar.observer.shedding import Shedding
 from sidecar.registry import Registry
-from sidecar.relay_totals import RelayTotals
-from sidecar.shedding import Shedding
 from sidecar.wire.connection import Skip, Wire
 
 log = logging.getLogger("sidecar")

@@ -14,7 +14,7 @@ from typing import cast
 from sidecar import clock, sockets
 from sidecar.address import Address
 from sidecar.chunk import Chunk, FrameError, FrameReader, Kind, encode
-from sidecar.observer import Observer
+from sidecar.observer.observer import Observer
 
 log = logging.getLogger("sidecar")
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from sidecar.attribution import ANSWERED_WITHIN_SECONDS, MODELS_LIMIT, VERSIONS_LIMIT, Attribution
 from sidecar.exchange import Outcome
 from sidecar.inference import ModelRef
 from sidecar.metric import OTHER
 from sidecar.names import UNUSED_AFTER_SECONDS
+from sidecar.observer.attribution import ANSWERED_WITHIN_SECONDS, MODELS_LIMIT, VERSIONS_LIMIT, Attribution
 from sidecar.policy import ModelPolicy, Policies
 from tests.fakes import exchange, inference
 

@@ -17,18 +17,18 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from sidecar import __version__, catalog, clock, logs, sockets
+from sidecar import __version__, catalog, clock, sockets
 from sidecar.address import Address
 from sidecar.cgroup import Cgroup
-from sidecar.children import Child, Message, all_gone
 from sidecar.errors import SidecarError
-from sidecar.front import Front
-from sidecar.plan import HEEDED_SIGNALS, Plan
+from sidecar.observer.relay_totals import RelayTotals
 from sidecar.registry import Registry
 from sidecar.relay.counters import resident_bytes
-from sidecar.relay_totals import RelayTotals
-from sidecar.reloading import fixed_differences, read_plan
-from sidecar.watch import Silence, anonymous_bytes, too_large
+from sidecar.supervisor.children import Child, Message, all_gone
+from sidecar.supervisor.front import Front
+from sidecar.supervisor.plan import HEEDED_SIGNALS, Plan
+from sidecar.supervisor.reloading import fixed_differences, read_plan
+from sidecar.supervisor.watch import Silence, anonymous_bytes, too_large
 
 log = logging.getLogger("sidecar")
 
@@ -103,7 +103,7 @@ class Supervisor:
             self._restarts.add(0, reason)
         if self._plan.observer is not None:
             self._observer = Child(
-                "sidecar.app_observer", self._observer_setup, self._observer_spoke, self._observer_ended
+                "sidecar.observer", self._observer_setup, self._observer_spoke, self._observer_ended
             )
             self._observer.start()
         for slot in range(self._plan.workers):
@@ -296,23 +296,3 @@ def _where(sock: socket.socket, address: Address) -> str:
     if address.path:
         return str(address)
     return str(Address(address.host, sock.getsockname()[1]))
-
-
-def main() -> None:
-    """Entry point of `python -m sidecar.supervisor FD`; what follows in the arguments is for `ps`."""
-    with os.fdopen(int(sys.argv[1])) as stream:
-        plan = Plan.from_json(stream.read())
-    logs.configure("supervisor")
-
-    async def supervise() -> int:
-        return await Supervisor(plan).run()
-
-    try:
-        raise SystemExit(asyncio.run(supervise()))
-    except SidecarError as error:
-        print(f"sidecar: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
-
-
-if __name__ == "__main__":
-    main()

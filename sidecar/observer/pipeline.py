@@ -7,7 +7,6 @@ whatever replays recorded traffic; no sockets, no clock but the one that is give
 from collections.abc import Callable
 
 from sidecar import clock
-from sidecar.attribution import Attribution
 from sidecar.config import Settings
 from sidecar.monitors.distribution import Distribution
 from sidecar.monitors.drift import Drift
@@ -18,7 +17,8 @@ from sidecar.monitors.predictions import Predictions
 from sidecar.monitors.rows import Rows
 from sidecar.monitors.traffic import Traffic
 from sidecar.monitors.undecoded import UndecodedExchanges
-from sidecar.observer import Observer
+from sidecar.observer.attribution import Attribution
+from sidecar.observer.observer import Observer
 from sidecar.profiles import store
 from sidecar.profiles.learn import LearntReferences
 from sidecar.reference import Reference

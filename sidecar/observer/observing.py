@@ -20,15 +20,15 @@ from sidecar import __version__, catalog, clock
 from sidecar.address import Address
 from sidecar.admin.server import create_app, serve
 from sidecar.admin.status import Details
-from sidecar.budget import Pacer
 from sidecar.config import Settings
 from sidecar.exporters.otlp_settings import otlp_settings
 from sidecar.monitors.drift_verdict import Verdict
-from sidecar.pipeline import Pipeline
+from sidecar.observer.budget import Pacer
+from sidecar.observer.pipeline import Pipeline
+from sidecar.observer.tee_server import TeeServer
 from sidecar.profiles.store import to_json
 from sidecar.registry import Snapshot
 from sidecar.relay.counters import resident_bytes
-from sidecar.tee_server import TeeServer
 
 log = logging.getLogger("sidecar")
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from sidecar.errors import SidecarError
-from sidecar.plan import Plan
+from sidecar.supervisor.plan import Plan
 
 # Reading a configuration with a thousand references takes a second or two.
 READ_SECONDS = 30.0

@@ -3,7 +3,13 @@
 import os
 from pathlib import Path
 
-from sidecar.watch import LARGEST_OBSERVER_BYTES, LONGEST_SILENCE_SECONDS, Silence, anonymous_bytes, too_large
+from sidecar.supervisor.watch import (
+    LARGEST_OBSERVER_BYTES,
+    LONGEST_SILENCE_SECONDS,
+    Silence,
+    anonymous_bytes,
+    too_large,
+)
 
 MB = 1024 * 1024
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar import front
-from sidecar.front import Front
+from sidecar.supervisor import front
+from sidecar.supervisor.front import Front
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

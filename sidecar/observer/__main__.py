@@ -1,4 +1,4 @@
-"""The observer process of `run`, as `python -m sidecar.app_observer FD`: led by the supervisor over FD.
+"""The observer process of `run`, as `python -m sidecar.observer FD`: led by the supervisor over FD.
 
 It gives way first and loads what it needs after: loading takes a second of CPU time, and a restart may come
 in the middle of traffic. Hence the imports inside.
@@ -9,8 +9,8 @@ import os
 import signal
 import sys
 
-from sidecar.budget import Pacer
 from sidecar.cgroup import Cgroup
+from sidecar.observer.budget import Pacer
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def _observe(descriptor: int, pacer: Pacer) -> None:
     from sidecar.address import Address
     from sidecar.config import Settings
     from sidecar.errors import SidecarError
-    from sidecar.observing import Observing
+    from sidecar.observer.observing import Observing
     from sidecar.relay.worker import read_setup
 
     logs.configure()

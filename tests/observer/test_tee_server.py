@@ -3,16 +3,16 @@
 import json
 from collections.abc import Sequence
 
-from sidecar.attribution import Attribution
 from sidecar.chunk import FROM_CLIENT, FROM_SERVER, Chunk, Kind, encode
 from sidecar.monitors.monitor import Monitor
 from sidecar.monitors.traffic import Traffic
 from sidecar.monitors.undecoded import UndecodedExchanges
-from sidecar.observer import Observer
+from sidecar.observer.attribution import Attribution
+from sidecar.observer.observer import Observer
+from sidecar.observer.tee_server import Link, TeeServer
 from sidecar.policy import Policies
 from sidecar.registry import Registry
 from sidecar.relay.counters import Counters
-from sidecar.tee_server import Link, TeeServer
 
 BODY = json.dumps(
     {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [0.5, 1.5]}]}

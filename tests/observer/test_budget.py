@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.budget import LARGEST_SHARE, SMALLEST_SHARE, Budget
 from sidecar.cgroup import Quota
+from sidecar.observer.budget import LARGEST_SHARE, SMALLEST_SHARE, Budget
 
 HALF = Quota(0.5, 0.1)
 
@@ -85,7 +85,7 @@ BUSY = textwrap.dedent(
     """
     import sys, time
     from pathlib import Path
-    from sidecar.budget import Pacer
+    from sidecar.observer.budget import Pacer
     from sidecar.cgroup import Cgroup
     Pacer(Cgroup(Path(sys.argv[1]))).start()
     start, used = time.monotonic(), time.process_time()
