@@ -1,8 +1,8 @@
 """Whole sidecars in containers' conditions. Without the right to make control groups those tests are skipped.
 
 Machines that run CI differ in that right, so a missing one is skipped there too, with its reason: what is
-decided under a limit is held by unit tests over made-up control groups (tests/test_cgroup.py, tests/observer/test_budget.py,
-tests/supervisor/test_watch.py), which run everywhere.
+decided under a limit is held by unit tests over made-up control groups (tests/test_cgroup.py,
+tests/observer/test_budget.py, tests/supervisor/test_watch.py), which run everywhere.
 """
 
 from collections.abc import Iterator
