@@ -27,7 +27,7 @@ class BodyProblem(StrEnum):
 
     GAP = "gap"  # the tee lost part of it
     TOO_LARGE = "too_large"  # past the capture limit
-    BAD_ENCODING = "bad_encoding"  # gzip or deflate that does not decode
+    BAD_ENCODING = "bad_encoding"  # bytes that are not what their content coding says
     UNKNOWN_ENCODING = "unknown_encoding"  # a content coding we do not read
     EXPANDS_TOO_MUCH = "expands_too_much"  # past the budget of decoded bytes: a bomb, or close to one
     CUT = "cut"  # the sender stopped short of what it promised

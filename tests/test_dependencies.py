@@ -12,7 +12,13 @@ PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text
 REQUIREMENTS = {r.name: r for r in map(Requirement, PROJECT["dependencies"])}
 
 # Below these, a known vulnerability can be reached with traffic or from a collector.
-SECURITY_FLOORS = {"aiohttp": "3.14.3", "hpack": "4.2.0", "orjson": "3.11.6", "protobuf": "6.33.5"}
+SECURITY_FLOORS = {
+    "aiohttp": "3.14.3",
+    "brotli": "1.2.0",
+    "hpack": "4.2.0",
+    "orjson": "3.11.6",
+    "protobuf": "6.33.5",
+}
 
 # Licences that we cannot ship beside, and weight that no sidecar should carry.
 NEVER = ("pandas", "scikit-learn", "torch", "alibi-detect", "deepchecks")

@@ -6,7 +6,7 @@ not prove events: some servers send bare text under it, then every piece is an e
 """
 
 from sidecar.exchange import StreamEvent
-from sidecar.wire.body import Inflater
+from sidecar.wire.coding import Inflater
 from sidecar.wire.limits import Budget, Limits
 
 # Memory of an event besides its data: two objects and a place in a list, measured 140 bytes.
