@@ -10,10 +10,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import numpy.typing as npt
+
 UNKNOWN = "unknown"
 
 # The value of a row in which the feature is absent altogether, as opposed to a JSON null (None).
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "MISSING", "__slots__": ()})()
+
+
+# One value per row.
+Values = Sequence[Any] | npt.NDArray[Any]
 
 
 class Operation(StrEnum):
@@ -66,7 +72,7 @@ class Column:
     """
 
     name: str
-    values: Sequence[Any]
+    values: Values
 
 
 @dataclass(slots=True)

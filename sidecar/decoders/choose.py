@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from sidecar.decoders import body, generative, grpc, paths
 from sidecar.decoders.decoder import Claim, Decoder, Undecodable
 from sidecar.decoders.generic_json import GenericJson
@@ -146,7 +148,8 @@ def explain(exchange: Exchange) -> dict[str, Any]:
 
 
 def _sample(values: Any) -> list[Any]:
-    return [_plain(value) for value in values[:_SAMPLE]]
+    sample = values[:_SAMPLE]
+    return [_plain(value) for value in (sample.tolist() if isinstance(sample, np.ndarray) else sample)]
 
 
 def _plain(value: Any) -> Any:

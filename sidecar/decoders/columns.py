@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from sidecar.decoders.decoder import Undecodable
-from sidecar.inference import MISSING, Column, Undecoded
+from sidecar.inference import MISSING, Column, Undecoded, Values
 
 # One exchange of more rows would hold the reading loop for a tenth of a second.
 MAX_ROWS = 100_000
@@ -110,7 +110,7 @@ def of_columns(columns: Mapping[str, Any]) -> tuple[int, list[Column]]:
     return rows, unique(found)
 
 
-def named(values: list[list[Any]], width: int, prefix: str, lone: str = "") -> list[Column]:
+def named(values: Sequence[Values], width: int, prefix: str, lone: str = "") -> list[Column]:
     """Columns `prefix[i]` of `width` lists of values, or `lone` if there is but one."""
     if width == 1 and lone:
         return [Column(lone, values[0])]

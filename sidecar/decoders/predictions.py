@@ -36,7 +36,7 @@ def of_row(values: Sequence[Any], name: str = UNNAMED) -> list[Column]:
 
 
 def _spread(column: Column) -> list[Column]:
-    values = column.values
+    values = list(column.values)
     if all(type(value) is list for value in values):
         return columns.of_lists(values, column.name, column.name) if any(values) else []
     # Objects inside a prediction are attachments (an image in b64, a nested detail), not outputs.

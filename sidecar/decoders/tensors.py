@@ -1,39 +1,103 @@
-"""Tensors of the Open Inference Protocol as JSON: name, shape, datatype, data, read as columns.
+"""Tensors of the Open Inference Protocol: name, shape, datatype and values, read as columns.
 
-`[N]` and `[N,1]` are one column, `[N,D]` is D columns `name[i]`; deeper or wider tensors have rows but
-no columns. A shape is a claim by whoever sent it: nothing is allocated before it agrees with the data.
+`[N]` and `[N,1]` are one column, `[N,D]` is D columns `name[i]`; deeper or wider tensors are summarised. A
+shape is a claim by whoever sent it: nothing is allocated before it agrees with the data.
 """
 
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from sidecar.decoders import columns
+import numpy.typing as npt
+
+from sidecar.decoders import columns, summaries
 from sidecar.decoders.decoder import Undecodable
-from sidecar.inference import Column, Undecoded
+from sidecar.inference import Column, Undecoded, Values
+
+# No data is as large: a product of sizes is not followed further, lest it become a number of a megabyte.
+_BEYOND_ANY_DATA = 2**62
 
 
 def columns_of(tensors: Any, unnamed: str) -> tuple[int, list[Column]]:
-    """Rows and columns of a list of tensors.
-
-    Rows are those of the largest batch; a tensor of another batch size (a parameter sent as a tensor)
-    has no columns. Raises Undecodable.
-    """
+    """Rows and columns of a list of tensors in JSON. Raises Undecodable."""
     if type(tensors) is not list or not tensors:
         raise Undecodable(Undecoded.SHAPE, "there is no list of tensors")
-    if len(tensors) == 1:
-        rows, found = _read(tensors[0], unnamed)
-        return columns.check_rows(rows), found
     columns.check_width(len(tensors))
-    read = [_read(tensor, unnamed) for tensor in tensors]
-    rows = columns.check_rows(max([rows for rows, _ in read]))
+    return together([_read(tensor, unnamed) for tensor in tensors])
+
+
+def together(read: Sequence[tuple[int, list[Column]]]) -> tuple[int, list[Column]]:
+    """Rows and columns of several tensors, of each of which they are known.
+
+    Rows are those of the largest batch; a tensor of another batch size (a parameter sent as a tensor)
+    has no columns. Raises Undecodable: no_rows, too_many_rows, too_wide.
+    """
+    if len(read) == 1:
+        return columns.check_rows(read[0][0]), read[0][1]
+    rows = columns.check_rows(max([rows for rows, _ in read], default=0))
     found = [column for n, part in read if n == rows for column in part]
     columns.check_width(len(found))
     return rows, columns.unique(found)
 
 
+def columns_of_flat(name: str, shape: Any, values: list[Any] | npt.NDArray[Any]) -> tuple[int, list[Column]]:
+    """Rows and columns of one tensor, all of whose values are given in row-major order.
+
+    `shape` is a list or tuple. `[]` is one row; `[N]` and `[N,1]` are the column `name`, `[N,D]` is `name[i]`
+    (views, if `values` is an array); what is wider or of higher rank is summarised. There may be 0 rows:
+    `together` says what that means. Raises Undecodable: shape unless the shape is sizes whose product is
+    the number of values, too_many_rows, too_wide.
+    """
+    rows, size = rows_of(shape), size_of(shape)
+    if size != len(values):
+        raise Undecodable(Undecoded.SHAPE, f"the shape says {size} values, the data has {len(values)}")
+    if not size:
+        return rows, []
+    width = size // rows
+    if len(shape) > 2 or width > summaries.WIDEST_SPREAD:
+        return rows, summaries.of_flat(name, rows, values)
+    if width == 1:
+        return rows, [Column(name, values)]
+    spread: list[Values] = [values[i::width] for i in range(width)]
+    return rows, columns.named(spread, width, name)
+
+
+def rows_of(shape: Any) -> int:
+    """The rows of a shape, which has to be a list or tuple of sizes. Raises Undecodable."""
+    if not isinstance(shape, list | tuple):
+        raise Undecodable(Undecoded.SHAPE, "a shape is not a list")
+    for size in shape:
+        if type(size) is not int or size < 0:
+            raise Undecodable(Undecoded.SHAPE, "a shape holds something else than sizes")
+    rows: int = shape[0] if shape else 1
+    if rows > columns.MAX_ROWS:
+        raise Undecodable(Undecoded.TOO_MANY_ROWS, f"{rows} rows are more than {columns.MAX_ROWS}")
+    return rows
+
+
+def size_of(shape: Sequence[int]) -> int:
+    """How many values a tensor of this shape has, or a number larger than any tensor's."""
+    size = 1
+    for extent in () if 0 in shape else shape:
+        size *= extent
+        if size > _BEYOND_ANY_DATA:
+            break
+    return 0 if 0 in shape else size
+
+
 def is_tensor(value: Any) -> bool:
     """Whether a JSON value has the members that make it a tensor of this protocol."""
     return type(value) is dict and "shape" in value and "datatype" in value and "name" in value
+
+
+def flat(data: Any) -> list[Any]:
+    """All values of nested lists in row-major order. Raises Undecodable(shape) for uneven nesting."""
+    values = data if type(data) is list else [data]
+    while values and type(values[0]) is list:
+        if set(map(type, values)) != {list}:
+            raise Undecodable(Undecoded.SHAPE, "the data is nested unevenly")
+        values = list(chain.from_iterable(values))
+    return values
 
 
 def _read(tensor: Any, unnamed: str) -> tuple[int, list[Column]]:
@@ -42,52 +106,21 @@ def _read(tensor: Any, unnamed: str) -> tuple[int, list[Column]]:
     name, shape = tensor.get("name") or unnamed, tensor.get("shape")
     if type(name) is not str:
         raise Undecodable(Undecoded.SHAPE, "a tensor's name is not text")
-    rows, width = _extent(shape)
     data = tensor.get("data")
-    if data is None or not width:
-        # In shared memory, or of a rank we do not spread: there are rows, their values are elsewhere.
-        return rows, []
-    if width == 1:
-        return rows, [Column(name, _flat(data, rows))]
-    return rows, columns.named(_spread(data, rows, width), width, name)
+    if data is None:
+        # In shared memory: there are rows, their values are elsewhere.
+        return rows_of(shape), []
+    if type(data) is type(shape) is list and len(shape) == 2 and _even(data, *shape):
+        spread: list[Values] = list(map(list, zip(*data, strict=True)))
+        return rows_of(shape), columns.named(spread, shape[1], name, name)
+    return columns_of_flat(name, shape, flat(data))
 
 
-def _extent(shape: Any) -> tuple[int, int]:
-    """Rows, and columns: 0 if the tensor is of higher rank or too wide for columns."""
-    if type(shape) is not list:
-        raise Undecodable(Undecoded.SHAPE, "a shape is not a list")
-    for size in shape:
-        if type(size) is not int or size < 0:
-            raise Undecodable(Undecoded.SHAPE, "a shape holds something else than sizes")
-    if not shape:
-        return 1, 1
-    rows = shape[0]
-    if rows > columns.MAX_ROWS:
-        raise Undecodable(Undecoded.TOO_MANY_ROWS, f"{rows} rows are more than {columns.MAX_ROWS}")
-    width = 1 if len(shape) == 1 else shape[1] if len(shape) == 2 else 0
-    return rows, width if width <= columns.MAX_COLUMNS else 0
-
-
-def _spread(data: Any, rows: int, width: int) -> list[list[Any]]:
-    """The `width` columns of a matrix, nested or flat."""
-    if type(data) is list and _even(data, rows, width):
-        return [list(values) for values in zip(*data, strict=True)]
-    flat = _flat(data, rows * width)
-    return [flat[i::width] for i in range(width)]
-
-
-def _even(data: list[Any], rows: int, width: int) -> bool:
-    """Whether the data is nested exactly as the shape says."""
-    return len(data) == rows and {*map(type, data)} == {list} and {*map(len, data)} == {width}
-
-
-def _flat(data: Any, size: int) -> list[Any]:
-    """All values in row-major order, however nested; exactly `size` of them."""
-    flat = data if type(data) is list else [data]
-    while flat and type(flat[0]) is list:
-        if set(map(type, flat)) != {list}:
-            raise Undecodable(Undecoded.SHAPE, "the data is nested unevenly")
-        flat = list(chain.from_iterable(flat))
-    if len(flat) != size:
-        raise Undecodable(Undecoded.SHAPE, f"the shape says {size} values, the data has {len(flat)}")
-    return flat
+def _even(data: list[Any], rows: Any, width: Any) -> bool:
+    """Whether the data is nested exactly as the shape says, and not too wide to be spread."""
+    return (
+        len(data) == rows
+        and {*map(type, data)} == {list}
+        and {*map(len, data)} == {width}
+        and 0 < width <= summaries.WIDEST_SPREAD
+    )

@@ -13,7 +13,7 @@ import numpy as np
 
 from sidecar.batch import Batch, RowMonitor
 from sidecar.exchange import Exchange, Outcome
-from sidecar.inference import MISSING, Column, Inference
+from sidecar.inference import MISSING, Column, Inference, Values
 from sidecar.monitors.recent import Recent
 from sidecar.monitors.schema import Schema
 from sidecar.policy import Policies
@@ -174,7 +174,7 @@ class Rows:
         )
 
 
-def _fitted(values: Sequence[Any], rows: int) -> Sequence[Any]:
+def _fitted(values: Values, rows: int) -> Sequence[Any]:
     """`values` with one value a row, whatever a decoder made of a ragged payload."""
     values = _plain(values)
     if len(values) == rows:
@@ -182,5 +182,5 @@ def _fitted(values: Sequence[Any], rows: int) -> Sequence[Any]:
     return [*values[:rows], *[MISSING] * (rows - len(values))]
 
 
-def _plain(values: Sequence[Any]) -> Sequence[Any]:
+def _plain(values: Values) -> Sequence[Any]:
     return values.tolist() if isinstance(values, np.ndarray) else values

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from sidecar.decoders import columns, tensors
@@ -34,14 +35,51 @@ def test_values_are_never_changed():
     assert found[0].values == values and found[0].values[0] is True
 
 
-@pytest.mark.parametrize("shape", [[2, 2, 2], [1, 3, 224, 224], [2] + [1] * 10_000])
-def test_a_tensor_of_higher_rank_has_rows_but_no_columns(shape):
-    assert read(tensor("image", shape, [0.0] * 8)) == (shape[0], {})
+SUMMARY = {"x.norm", "x.mean", "x.sparsity", "x.dimension"}
 
 
-def test_a_tensor_wider_than_the_limit_has_rows_but_no_columns():
-    width = columns.MAX_COLUMNS + 1
-    assert read(tensor("embedding", [2, width], [0.0] * 2 * width)) == (2, {})
+@pytest.mark.parametrize("shape", [[2, 2, 2], [1, 2, 2, 2], [2, 4] + [1] * 10_000, [1] * 40 + [8]])
+@pytest.mark.parametrize("values", [[0.5] * 8, np.full(8, 0.5, np.float32), [[[0.5] * 4] * 2]])
+def test_a_tensor_of_higher_rank_is_summarised(shape, values):
+    given = values if isinstance(values, np.ndarray) else tensors.flat(values)
+    rows, found = tensors.columns_of_flat("x", shape, given)
+    assert rows == shape[0] and {column.name for column in found} == SUMMARY
+    assert table(found)["x.mean"] == [0.5] * rows and table(found)["x.dimension"] == [8 / rows] * rows
+
+
+def test_a_tensor_wider_than_a_list_of_features_is_summarised():
+    assert len(read(tensor("x", [1, 256], [0.0] * 256))[1]) == 256
+    for data in ([0.0] * 514, [[0.0] * 257] * 2):
+        assert read(tensor("x", [2, 257], data))[1].keys() == SUMMARY
+
+
+def test_a_wide_tensor_of_text_has_rows_but_no_columns():
+    assert read(tensor("x", [2, 300], ["1.5"] * 600)) == (2, {})
+
+
+def test_an_array_is_spread_into_views_of_itself():
+    whole = np.arange(6, dtype=np.int8)
+    for shape, names in (([2, 3], ["x[0]", "x[1]", "x[2]"]), ((6,), ["x"]), ([6, 1], ["x"])):
+        rows, found = tensors.columns_of_flat("x", shape, whole)
+        assert rows == shape[0] and [column.name for column in found] == names
+        assert all(np.shares_memory(column.values, whole) for column in found)
+        assert np.stack([column.values for column in found], 1).ravel().tolist() == whole.tolist()
+
+
+@pytest.mark.parametrize("shape", [[0], [0, 4], [3, 0], [2, 0, 5], [0, 2**70]])
+def test_a_tensor_without_values_has_no_columns(shape):
+    assert tensors.columns_of_flat("x", shape, np.zeros(0)) == (shape[0], [])
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [[-2, -3], [2, -1], [7], [2, 4], [5, 2**64], [1, 2**32, 2**32, 2**32], [True] * 6, [6.0], "6", None],
+)
+@pytest.mark.parametrize("values", [[0] * 6, np.zeros(6)])
+def test_a_shape_that_disagrees_with_flat_values_is_a_matter_of_shape(shape, values):
+    with pytest.raises(Undecodable) as raised:
+        tensors.columns_of_flat("x", shape, values)
+    assert raised.value.reason is Undecoded.SHAPE
 
 
 def test_a_tensor_in_shared_memory_has_rows_but_no_columns():

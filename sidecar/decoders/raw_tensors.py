@@ -1,0 +1,81 @@
+"""Raw tensor data of the Open Inference Protocol, over REST and gRPC: little endian, row-major, unpadded.
+
+Source: Triton's extension_binary_data.md and grpc_service.proto (`raw_input_contents`). Knows no shape
+beyond a number of elements: `tensors.columns_of_flat` makes columns of what is read here. The trap: the
+number is a claim, so it is compared with the bytes before anything of its size exists.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sidecar.decoders import columns
+from sidecar.decoders.decoder import Undecodable
+from sidecar.inference import Undecoded
+
+Array = npt.NDArray[Any]
+
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "INT8": np.dtype("i1"), "INT16": np.dtype("<i2"), "INT32": np.dtype("<i4"), "INT64": np.dtype("<i8"),
+    "UINT8": np.dtype("u1"), "UINT16": np.dtype("<u2"), "UINT32": np.dtype("<u4"), "UINT64": np.dtype("<u8"),
+    "FP16": np.dtype("<f2"), "FP32": np.dtype("<f4"), "FP64": np.dtype("<f8"),
+    "BOOL": np.dtype("u1"), "BF16": np.dtype("<u2"),
+}  # fmt: skip
+_LENGTH_BYTES = 4
+
+# What stands for an element of BYTES that is not text. One constant: its content is nobody's business, and
+# as a level it makes a text column that turns binary show up.
+BINARY = "<binary>"
+
+
+def read(datatype: str, count: int, data: bytes | memoryview) -> Array | list[Any]:
+    """`count` elements in row-major order; all of `data`, no less and no more.
+
+    Numbers and booleans are a read-only array (BF16 as float32), of which numbers are a view of `data`.
+    BYTES are a list of str, BINARY where it is not UTF-8. Raises Undecodable: shape if size or datatype
+    do not fit, too_wide for more BYTES elements than anybody looks at.
+    """
+    if count < 0:
+        raise Undecodable(Undecoded.SHAPE, "a number of elements is negative")
+    if datatype == "BYTES":
+        return _texts(count, data)
+    dtype = _DTYPES.get(datatype)
+    if dtype is None:
+        raise Undecodable(Undecoded.SHAPE, "a tensor is of no known datatype")
+    if count * dtype.itemsize != len(data):
+        raise Undecodable(Undecoded.SHAPE, f"{len(data)} bytes are not {count} elements of {datatype}")
+    values: Array = np.frombuffer(data, dtype)
+    if datatype == "BOOL":
+        return values.astype(np.bool_)
+    return _widened(values) if datatype == "BF16" else values
+
+
+def _widened(halves: Array) -> Array:
+    """bfloat16 is the upper half of a float32."""
+    return (halves.astype(np.uint32) << np.uint32(16)).view(np.float32)
+
+
+def _texts(count: int, data: bytes | memoryview) -> list[Any]:
+    size = len(data)
+    if count * _LENGTH_BYTES > size:
+        raise Undecodable(Undecoded.SHAPE, f"{size} bytes are too few for {count} elements of BYTES")
+    columns.check_cells(count)
+    found: list[Any] = []
+    at = 0
+    for _ in range(count):
+        start = at + _LENGTH_BYTES
+        at = start + int.from_bytes(data[at:start], "little")
+        if at > size:
+            break
+        found.append(_text(data[start:at]))
+    if at != size:
+        raise Undecodable(Undecoded.SHAPE, f"{size} bytes are not {count} elements of BYTES")
+    return found
+
+
+def _text(element: bytes | memoryview) -> str:
+    try:
+        return str(element, "utf-8")
+    except UnicodeDecodeError:
+        return BINARY

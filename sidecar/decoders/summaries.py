@@ -1,0 +1,67 @@
+"""What stands for a tensor that is no list of features: an image, an embedding, a sequence of token ids.
+
+Four columns, one value per row: `<tensor>.norm` (Euclidean), `.mean`, `.sparsity` (share of exact zeros)
+and `.dimension` (values per row). They are what a broken preprocessing moves: another scale, another
+normalisation, empty or padded input, another resolution. The trap: a norm of halves or bytes overflows
+in their own type, so everything is summed in float64, without a copy of the tensor in it.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sidecar.decoders import columns
+from sidecar.decoders.decoder import Undecodable
+from sidecar.inference import Column, Undecoded
+
+Array = npt.NDArray[Any]
+
+# Beyond this a position is no feature somebody looks at: wide tabular models have up to some 200 features,
+# the smallest embeddings and images in use 384 and 784 values.
+WIDEST_SPREAD = 256
+# A name is repeated for each of the four.
+_LONGEST_NAME = 1_000
+_NUMERIC = frozenset({int, float, bool, type(None)})
+
+
+def of_flat(name: str, rows: int, values: list[Any] | Array) -> list[Column]:
+    """The summary of all values of `rows` equally long rows, in row-major order.
+
+    A list may hold null, which counts as NaN. Text, objects and more cells than are worth their time have
+    no summary, and no columns.
+    """
+    if isinstance(values, list):
+        if len(values) > columns.MAX_CELLS or not _NUMERIC.issuperset(map(type, values)):
+            return []
+        try:
+            values = np.array(values, dtype=np.float64)
+        except OverflowError:  # an integer larger than any float
+            return []
+    return of_array(name, values.reshape(rows, -1))
+
+
+def of_array(name: str, values: Array) -> list[Column]:
+    """The summary of an array `[rows, …]` of numbers or booleans; no columns if a row holds nothing.
+
+    All four are float64: they are quantities, also the dimension. NaN or infinity anywhere in a row is
+    NaN or infinity in its norm and mean. Raises Undecodable(too_wide) for a name too long to repeat.
+    """
+    if len(name) > _LONGEST_NAME:
+        raise Undecodable(Undecoded.TOO_WIDE, f"a name of {len(name)} characters for a summary")
+    rows = len(values)
+    if not values.size or values.dtype.kind not in "biuf":
+        return []
+    matrix = values.reshape(rows, -1)
+    width = matrix.shape[1]
+    with np.errstate(all="ignore"):
+        norm = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64, casting="safe"))
+        mean = np.add.reduce(matrix, axis=1, dtype=np.float64) / width
+    sparsity = (width - np.count_nonzero(matrix, axis=1)) / width
+    dimension = np.full(rows, width, np.float64)
+    return [
+        Column(f"{name}.norm", norm),
+        Column(f"{name}.mean", mean),
+        Column(f"{name}.sparsity", sparsity),
+        Column(f"{name}.dimension", dimension),
+    ]
