@@ -43,6 +43,7 @@ class Undecoded(StrEnum):
     BODY_CUT = "body_cut"
     EMPTY_BODY = "empty_body"
     NOT_JSON = "not_json"
+    NOT_PROTOBUF = "not_protobuf"
     TOO_DEEP = "too_deep"
     NOT_CSV = "not_csv"
     CONTENT_TYPE = "content_type"
