@@ -48,7 +48,7 @@ def columns_of_flat(name: str, shape: Any, values: list[Any] | npt.NDArray[Any])
     `together` says what that means. Raises Undecodable: shape unless the shape is sizes whose product is
     the number of values, too_many_rows, too_wide.
     """
-    rows, size = rows_of(shape), size_of(shape)
+    rows, size = extent_of(shape)
     if size != len(values):
         raise Undecodable(Undecoded.SHAPE, f"the shape says {size} values, the data has {len(values)}")
     if not size:
@@ -62,27 +62,23 @@ def columns_of_flat(name: str, shape: Any, values: list[Any] | npt.NDArray[Any])
     return rows, columns.named(spread, width, name)
 
 
-def rows_of(shape: Any) -> int:
-    """The rows of a shape, which has to be a list or tuple of sizes. Raises Undecodable."""
-    if not isinstance(shape, list | tuple):
+def extent_of(shape: Any) -> tuple[int, int]:
+    """Rows, and number of values, of a tensor whose shape has to be a list or tuple of sizes.
+
+    A number of values beyond what any data has is not followed further. Raises Undecodable.
+    """
+    if type(shape) is not list and type(shape) is not tuple:
         raise Undecodable(Undecoded.SHAPE, "a shape is not a list")
+    count = 1
     for size in shape:
         if type(size) is not int or size < 0:
             raise Undecodable(Undecoded.SHAPE, "a shape holds something else than sizes")
-    rows: int = shape[0] if shape else 1
+        if count < _BEYOND_ANY_DATA:
+            count *= size
+    rows = shape[0] if shape else 1
     if rows > columns.MAX_ROWS:
         raise Undecodable(Undecoded.TOO_MANY_ROWS, f"{rows} rows are more than {columns.MAX_ROWS}")
-    return rows
-
-
-def size_of(shape: Sequence[int]) -> int:
-    """How many values a tensor of this shape has, or a number larger than any tensor's."""
-    size = 1
-    for extent in () if 0 in shape else shape:
-        size *= extent
-        if size > _BEYOND_ANY_DATA:
-            break
-    return 0 if 0 in shape else size
+    return rows, count
 
 
 def is_tensor(value: Any) -> bool:
@@ -109,10 +105,10 @@ def _read(tensor: Any, unnamed: str) -> tuple[int, list[Column]]:
     data = tensor.get("data")
     if data is None:
         # In shared memory: there are rows, their values are elsewhere.
-        return rows_of(shape), []
+        return extent_of(shape)[0], []
     if type(data) is type(shape) is list and len(shape) == 2 and _even(data, *shape):
-        spread: list[Values] = list(map(list, zip(*data, strict=True)))
-        return rows_of(shape), columns.named(spread, shape[1], name, name)
+        spread: list[Values] = [list(values) for values in zip(*data, strict=True)]
+        return extent_of(shape)[0], columns.named(spread, shape[1], name, name)
     return columns_of_flat(name, shape, flat(data))
 
 
