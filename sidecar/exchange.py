@@ -4,7 +4,7 @@
 made: it never changes afterwards, except that a decoder may find an error inside a 200.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -88,14 +88,32 @@ class StreamEvent:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What is known of the events of a stream that were not kept: a run of them, in the middle or at the end.
+
+    They came behind the first `after` of those kept. `times` has one for each, in order, unless there were
+    too many. `to_the_end` says that the last one kept is the last one there was.
+    """
+
+    after: int = 0
+    count: int = 0
+    times: Sequence[float] = ()
+    to_the_end: bool = True
+
+
+NOTHING_LEFT_OUT = LeftOut()
+
+
 @dataclass(slots=True)
 class Exchange:
     """One request and its response (or a stream of messages).
 
     `target` is the request target as sent; header names are lower case and only those that `wire`
     keeps are here (never credentials). `code` is how the answer called itself, "" when none began.
-    `streamed` is a response that is a stream by nature, whose events (bounded) are in `events`; for gRPC it
-    is a call with more than one message either way. `grpc_status` is the name of a gRPC code, "" elsewhere.
+    `streamed` is a response that is a stream by nature, whose events are in `events`, of a long one the first
+    and the last (see `left_out`); for gRPC it is a call with more than one message either way. `grpc_status`
+    is the name of a gRPC code, "" elsewhere.
     """
 
     connection: int
@@ -113,6 +131,7 @@ class Exchange:
     streamed: bool = False
     events: list[StreamEvent] = field(default_factory=list)
     grpc_status: str = ""
+    left_out: LeftOut = NOTHING_LEFT_OUT
 
     @property
     def code(self) -> str:

@@ -5,47 +5,14 @@ An HTTP chunk is not an event: chunks cut events, and characters, anywhere. And 
 not prove events: some servers send bare text under it, then every piece is an event of its own.
 """
 
-from sidecar.exchange import StreamEvent
+from sidecar.exchange import NOTHING_LEFT_OUT, StreamEvent
 from sidecar.wire.coding import Inflater
+from sidecar.wire.events import EVENT_BYTES, Events
 from sidecar.wire.limits import Budget, Limits
 
-# Memory of an event besides its data: two objects and a place in a list, measured 140 bytes.
-_EVENT_BYTES = 144
 # What a line past the limit is taken for: a comment in one format, nothing that could be in the other.
-_DROPPED_LINE = b":"
+_DROPPED_LINE = b": a line past the limit"
 _BOM = b"\xef\xbb\xbf"
-
-
-class Events:
-    """A bounded list of events. Past its bounds nothing more is kept; the body is still counted."""
-
-    __slots__ = ("_budget", "_held", "_limits", "_size", "full", "kept")
-
-    def __init__(self, limits: Limits, budget: Budget) -> None:
-        self._limits = limits
-        self._budget = budget
-        self._held = 0
-        self._size = 0
-        self.full = False
-        self.kept: list[StreamEvent] = []
-
-    def add(self, time: float, data: bytes, name: str = "") -> None:
-        """Keep an event if there is room."""
-        cost = len(data) + _EVENT_BYTES
-        self._size += len(data)
-        if self.full or len(self.kept) >= self._limits.events or self._size > self._limits.capture_bytes:
-            self.full = True
-        elif self._budget.take(cost):
-            self._held += cost
-            self.kept.append(StreamEvent(time, data, name))
-        else:
-            self.full = True
-
-    def drop(self) -> None:
-        """Give the memory back and forget."""
-        self._budget.give_back(self._held)
-        self._held = self._size = 0
-        self.kept = []
 
 
 class _Lines:
@@ -129,11 +96,6 @@ class SseReader:
         if text and not self._seen_data:
             self._events.add(time, data)
 
-    @property
-    def settled(self) -> bool:
-        """Whether what is kept are events, not text that the first event will replace."""
-        return self._seen_data
-
     def finish(self, time: float, whole: bool) -> None:
         """The stream ended. A last event without its blank line counts if the body was whole."""
         line = self._lines.rest()
@@ -151,13 +113,14 @@ class SseReader:
             self._take_data(value.removeprefix(b" "))
         elif field == b"event":
             self._name = str(value.removeprefix(b" ")[:64], "utf-8", "replace")
+        elif line == _DROPPED_LINE:
+            self._oversized = True
 
     def _take_data(self, value: bytes) -> None:
         if not self._seen_data:
             self._seen_data = True
             self._events.drop()
-            self._events.full = False
-        cost = len(value) + _EVENT_BYTES
+        cost = len(value) + EVENT_BYTES
         if self._data_bytes + cost <= self._limit and self._budget.take(cost):
             self._data_bytes += cost
             self._data.append(value)
@@ -165,7 +128,9 @@ class SseReader:
             self._oversized = True
 
     def _dispatch(self, time: float) -> None:
-        if self._data and not self._oversized:
+        if self._oversized:
+            self._events.miss(time)
+        elif self._data:
             self._events.add(time, b"\n".join(self._data), self._name)
         self._forget()
 
@@ -181,7 +146,6 @@ class NdjsonReader:
     """One JSON value per line."""
 
     __slots__ = ("_events", "_lines")
-    settled = True
 
     def __init__(self, events: Events, limits: Limits, budget: Budget) -> None:
         self._events = events
@@ -199,7 +163,9 @@ class NdjsonReader:
             self._take(line, time)
 
     def _take(self, line: bytes, time: float) -> None:
-        if line.strip() and line != _DROPPED_LINE:
+        if line == _DROPPED_LINE:
+            self._events.miss(time)
+        elif line.strip():
             self._events.add(time, line)
 
 
@@ -215,7 +181,7 @@ _READERS: dict[str, type[SseReader] | type[NdjsonReader]] = {
 class EventStream:
     """The events of one response body."""
 
-    __slots__ = ("_events", "_inflater", "_reader", "_stopped")
+    __slots__ = ("_events", "_inflater", "_reader", "_stopped", "left_out")
 
     def __init__(
         self, reader: type[SseReader] | type[NdjsonReader], coding: str | None, limits: Limits, budget: Budget
@@ -223,7 +189,11 @@ class EventStream:
         self._events = Events(limits, budget)
         self._reader = reader(self._events, limits, budget)
         self._inflater = Inflater(coding, limits)
-        self._stopped = self._inflater.failed
+        self._stopped = False
+        self.left_out = NOTHING_LEFT_OUT
+        """Once finished: what is known of the events that `finish` did not give."""
+        if self._inflater.failed:
+            self.stop()
 
     def feed(self, data: bytes, time: float) -> None:
         """Take the next piece of the body as transferred."""
@@ -232,14 +202,15 @@ class EventStream:
         text = self._inflater.feed(data)
         if text:
             self._reader.feed(text, time)
-        if self._inflater.failed or (self._events.full and self._reader.settled):
+        if self._inflater.failed:
             self.stop()
 
     def stop(self) -> None:
-        """Read no further: bytes are missing, or there is no room. Events so far are kept."""
+        """Read no further: bytes are missing, or cannot be decoded. Events so far are kept."""
         if not self._stopped:
             self._stopped = True
             self._reader.finish(0.0, whole=False)
+            self._events.stop()
 
     @property
     def stopped(self) -> bool:
@@ -251,7 +222,8 @@ class EventStream:
         if not self._stopped:
             self._stopped = True
             self._reader.finish(time, whole)
-        events = self._events.kept
+        events = self._events.all()
+        self.left_out = self._events.left_out()
         self._events.drop()
         return events
 

@@ -162,10 +162,11 @@ class _Side(MessageReader):
         self._ledger = ledger
         self._current: Pending | None = None
 
-    def _capture(self, length: int) -> Capture:
+    def _capture(self, length: int, streamed: bool = False) -> Capture:
         accounts = self._ledger.accounts
-        capture = Capture(accounts.limits.capture_bytes, accounts.bodies)
-        if length > accounts.limits.capture_bytes:
+        limit = accounts.limits.stream_bytes if streamed else accounts.limits.capture_bytes
+        capture = Capture(limit, accounts.bodies)
+        if length > limit:
             capture.fail(BodyProblem.TOO_LARGE)
         return capture
 
@@ -266,7 +267,6 @@ class _Answers(_Side):
             return 0
         if length == 0:
             return 0
-        pending.response = self._capture(length)
         content_type = headers.get("content-type", _JSON)
         # Most answers are JSON: no need to ask what a stream of it would look like.
         if content_type != _JSON:
@@ -276,6 +276,7 @@ class _Answers(_Side):
                 ledger.accounts.limits,
                 ledger.accounts.bodies,
             )
+        pending.response = self._capture(length, pending.stream is not None)
         return length
 
     def _on_body(self, data: bytes, time: float) -> None:

@@ -120,9 +120,10 @@ class Side(FrameReader):
             raise Unreadable
         self._current = self._streams.get(stream)
 
-    def _capture(self) -> Capture:
+    def _capture(self, streamed: bool = False) -> Capture:
         accounts = self._streams.accounts
-        return Capture(accounts.limits.capture_bytes, accounts.bodies)
+        limits = accounts.limits
+        return Capture(limits.stream_bytes if streamed else limits.capture_bytes, accounts.bodies)
 
     def _add(self, capture: Capture, data: bytes) -> None:
         capture.add(data)
@@ -244,7 +245,7 @@ class Answers(Side):
         elif stream.stream is not None:
             stream.stream.feed(data, time)
         if stream.response is None:
-            stream.response = self._capture()
+            stream.response = self._capture(stream.stream is not None)
         self._add(stream.response, data)
 
     def _on_lost_data(self, id: int, length: int, until: float) -> None:
@@ -255,7 +256,7 @@ class Answers(Side):
         stream.answers.miss(length)
         if stream.stream is not None:
             stream.stream.stop()
-        stream.response = stream.response or self._capture()
+        stream.response = stream.response or self._capture(stream.stream is not None)
         stream.response.miss(length)
 
     def _on_end(self, id: int, time: float) -> None:

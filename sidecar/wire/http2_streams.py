@@ -7,7 +7,15 @@ deadline that passes looks on the wire like a client that lost interest.
 import re
 from collections.abc import Collection
 
-from sidecar.exchange import Exchange, Outcome, Timings, grpc_code, outcome_of_grpc, outcome_of_status
+from sidecar.exchange import (
+    NOTHING_LEFT_OUT,
+    Exchange,
+    Outcome,
+    Timings,
+    grpc_code,
+    outcome_of_grpc,
+    outcome_of_status,
+)
 from sidecar.wire.grpc_messages import Messages
 from sidecar.wire.http2_headers import Fields
 from sidecar.wire.pending import Accounts, Pending, bodies_of, events_of
@@ -208,4 +216,5 @@ class Streams:
             stream.streamed,
             events,
             stream.grpc_status,
+            NOTHING_LEFT_OUT if stream.stream is None else stream.stream.left_out,
         )

@@ -15,6 +15,9 @@ class Limits:
 
     # Ten thousand rows of twelve numbers in JSON; larger bodies are counted and timed, not decoded.
     capture_bytes: int = MIB
+    # Of a stream, besides its events, which are what is read of it: the whole of a short one, for a person.
+    # More would halve how many long answers at once fit into `total_bytes`.
+    stream_bytes: int = 64 * KIB
     # Bodies and events kept at one moment over all connections: 32 uploads of the largest size.
     total_bytes: int = 32 * MIB
     # Four times the largest plain body: inflating that much takes some 20 ms of the reader's time.
@@ -31,8 +34,14 @@ class Limits:
     # Calls open at once on one HTTP/2 connection. Servers allow 100 to 1,000, gRPC's own as many as come; so
     # many take an eighth of `total_head_bytes`. One past this is counted as unobserved.
     streams: int = 2_000
-    # A long chat answer has some 2,000 events.
+    # Of a recorded exchange, and members of a compressed stream: a long chat answer has some 2,000.
     events: int = 4_096
+    # Kept of a stream: most chat answers are shorter; of longer ones these say when tokens began to come.
+    first_events: int = 256
+    # And the end says how many there were and why no more came: usage, the reasons of every choice, the mark.
+    last_events: int = 64
+    # Eight bytes each, so that pauses in the middle of a long answer show: an hour at nine tokens a second.
+    event_times: int = 32_768
     # The largest tool call or embedding seen in one event is some 60 KiB.
     event_bytes: int = 256 * KIB
     # Past this a new connection is not followed; file descriptors end long before.

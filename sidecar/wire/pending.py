@@ -6,6 +6,7 @@ The n-th answer belongs to the n-th request; this is the only place that knows.
 from dataclasses import dataclass, field
 
 from sidecar.exchange import (
+    NOTHING_LEFT_OUT,
     BodyProblem,
     CapturedBody,
     Exchange,
@@ -153,6 +154,7 @@ class Ledger:
             response,
             pending.stream is not None,
             events,
+            left_out=NOTHING_LEFT_OUT if pending.stream is None else pending.stream.left_out,
         )
 
 

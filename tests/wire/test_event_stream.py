@@ -109,13 +109,59 @@ def test_after_a_gap_no_further_events_are_read():
     assert exchange.outcome is Outcome.OK
     assert exchange.response.problem is BodyProblem.GAP
     assert [event.data for event in exchange.events] == [b"a"]
+    assert not exchange.left_out.to_the_end
 
 
-def test_events_are_bounded_in_number_and_size():
-    limits = Limits(events=5, capture_bytes=1_000, event_bytes=500)
-    assert len(stream(*[b"data: x\n\n"] * 9, limits=limits).events) == 5
-    assert len(stream(*[b"data: %s\n\n" % (b"x" * 300)] * 9, limits=limits).events) == 3
+def test_of_a_long_stream_the_first_and_the_last_events_are_kept_and_the_times_of_the_others():
+    limits = Limits(first_events=5, last_events=2)
+    exchange = stream(*[b"data: %d\n\n" % n for n in range(20)], limits=limits)
+    assert [event.data for event in exchange.events] == [b"0", b"1", b"2", b"3", b"4", b"18", b"19"]
+    left_out = exchange.left_out
+    assert (left_out.after, left_out.count, left_out.to_the_end) == (5, 13, True)
+    times = [event.time for event in exchange.events[:5]] + list(left_out.times)
+    assert times == [pytest.approx(100 + n * STEP) for n in range(3, 21)]
+
+
+def test_events_are_bounded_in_size_and_the_last_one_is_kept():
+    limits = Limits(capture_bytes=1_000, event_bytes=500)
+    exchange = stream(*[b"data: %s\n\n" % (b"%d" % n * 300) for n in range(9)], limits=limits)
+    assert [event.data[:1] for event in exchange.events] == [b"0", b"1", b"2", b"8"]
+    assert exchange.left_out.count == 5
     assert stream(*[b"data: x\n\n"] * 900, limits=limits).response.size == 900 * 9
+
+
+def test_a_stream_of_twenty_thousand_events_keeps_its_last_one_and_little_else():
+    wire = Wire(Limits())
+    script = Playbook().open().client(get()).server(stream_head())
+    for n in range(20_000):
+        script.server(piece(b'data: {"n": %d, "text": "%s"}\n\n' % (n, b"x" * 200)))
+    largest = 0
+    for chunk in script.server(b"0\r\n\r\n").chunks:
+        done = wire.feed(chunk)
+        largest = max(largest, wire.captured_bytes)
+    [exchange] = done
+    assert exchange.events[-1].data.startswith(b'{"n": 19999,')
+    assert len(exchange.events) + exchange.left_out.count == 20_000
+    assert len(exchange.left_out.times) == exchange.left_out.count and exchange.left_out.to_the_end
+    assert largest < 500_000 and wire.captured_bytes == 0
+
+
+def test_without_memory_the_events_are_counted_and_the_end_is_not_claimed_to_be_known():
+    exchange = stream(*[b"data: %s\n\n" % (b"x" * 300)] * 9, limits=Limits(total_bytes=100))
+    assert exchange.events == []
+    assert (exchange.left_out.count, exchange.left_out.to_the_end) == (9, False)
+
+
+def test_an_end_that_could_not_be_read_is_not_claimed_to_be_known():
+    limits = Limits(event_bytes=500)
+    for kind, lines in (
+        ("text/event-stream", [b"data: a\n\n", b"data: %s\n\n" % (b"x" * 900)]),
+        ("application/x-ndjson", [b"{}\n", b'"%s"\n' % (b"x" * 900)]),
+    ):
+        exchange = stream(*lines, head=stream_head(kind), limits=limits)
+        assert (exchange.left_out.after, exchange.left_out.count) == (1, 1)
+        assert not exchange.left_out.to_the_end
+        assert stream(*lines, lines[0], head=stream_head(kind), limits=limits).left_out.to_the_end
 
 
 def test_an_event_past_the_limit_is_dropped_and_the_next_is_read():
@@ -141,13 +187,15 @@ def test_events_do_not_depend_on_the_cuts(parts, size):
 
 def test_a_compressed_bomb_in_a_stream_stops_the_events():
     bomb = gzip.compress(b"data: x\n\n" + bytes(50 * 1024 * 1024), 1)
-    exchange = stream(bomb, head=stream_head("text/event-stream", "content-encoding: gzip"))
+    head = stream_head("text/event-stream", "content-encoding: gzip")
+    exchange = stream(bomb, head=head, limits=Limits(stream_bytes=1_000_000))
     assert [event.data for event in exchange.events] == [b"x"]
+    assert not exchange.left_out.to_the_end
     assert exchange.response.problem is BodyProblem.EXPANDS_TOO_MUCH
 
 
 def test_comments_without_end_do_not_hide_the_first_event():
-    exchange = stream(*[b": ping\n\n"] * 50, b"data: a\n\n", limits=Limits(events=5))
+    exchange = stream(*[b": ping\n\n"] * 50, b"data: a\n\n", limits=Limits(first_events=5))
     assert [event.data for event in exchange.events] == [b"a"]
 
 
