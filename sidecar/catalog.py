@@ -29,6 +29,11 @@ FEATURE_STATES = (
 INVALID_REASONS = ("nan", "inf", "null", "wrong_shape")
 SLOS = ("availability", "latency", "feature_availability", "prediction_validity")
 OTHER_KINDS = ("probe", "metadata", "metrics", "admin", "cors", "other")
+INGEST_SOURCES = ("kserve", "seldon", "other", "envoy")
+INGEST_STATES = (
+    "observed", "unanswered", "unasked", "evicted", "duplicate", "late", "feedback", "ignored", "malformed",
+    "too_large", "dropped",
+)  # fmt: skip
 _OUTCOMES = tuple(outcome.value for outcome in Outcome)
 _OPERATIONS = tuple(operation.value for operation in Operation)
 
@@ -232,6 +237,11 @@ SERIES_OVERFLOW = Metric(
 OTHER_EXCHANGES = Metric(
     "sidecar_other_exchanges_total", COUNTER, "Exchanges that are not inference: probes, metadata…",
     ("kind",), unit="{exchange}", closed={"kind": OTHER_KINDS},
+)  # fmt: skip
+INGEST_EVENTS = Metric(
+    "sidecar_ingest_events_total", COUNTER,
+    "Logged events, and streams of Envoy's external processing, by what became of them.",
+    ("source", "state"), unit="{event}", closed={"source": INGEST_SOURCES, "state": INGEST_STATES},
 )  # fmt: skip
 OBSERVER_RESTARTS = Metric(
     "sidecar_observer_restarts_total", COUNTER, "Times the observer was started again, and why.",

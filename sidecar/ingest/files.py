@@ -40,6 +40,8 @@ _KEYS = frozenset((
     "time", "method", "target", "request_headers", "request", "status", "response_headers", "response",
     "duration", "first_byte", "events", "outcome", "grpc_status",
 ))  # fmt: skip
+# Two hours of tokens; a line could hold a million events of nothing.
+MAX_EVENTS = 100_000
 _BODY = 'text or {"base64": "…"}'
 _DAY = 86_400.0
 
@@ -109,7 +111,7 @@ def _exchange(line: bytes, time: float, number: int, limits: Limits) -> Exchange
         request=request,
         response=response,
         streamed=_talks(request, response) if grpc else events is not None,
-        events=(events or [])[: limits.events],
+        events=events or [],
         grpc_status=grpc_status,
     )
 
@@ -234,6 +236,8 @@ def _events(said: dict[str, Any], timings: Timings) -> list[StreamEvent] | None:
         return None
     if not isinstance(value, list):
         raise _Wrong(f'events: {_kind(value)} is not allowed; give a list of {{"offset", "data"}}')
+    if len(value) > MAX_EVENTS:
+        raise _Wrong(f"events: {len(value)} are too many; give {MAX_EVENTS} at most")
     begun = timings.request_last or 0.0
     events = [_event(event, index, begun) for index, event in enumerate(value)]
     if events:
