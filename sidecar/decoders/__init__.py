@@ -1,6 +1,20 @@
 """Exchanges to inferences: one file per protocol, chosen by evidence. No I/O."""
 
 from sidecar.decoders.choose import ALL, claim, decode, explain, other_kind, unread
+from sidecar.decoders.configured import Decoders
 from sidecar.decoders.decoder import Claim, Decoder, Undecodable
+from sidecar.decoders.payload import PayloadRule
 
-__all__ = ["ALL", "Claim", "Decoder", "Undecodable", "claim", "decode", "explain", "other_kind", "unread"]
+__all__ = [
+    "ALL",
+    "Claim",
+    "Decoder",
+    "Decoders",
+    "PayloadRule",
+    "Undecodable",
+    "claim",
+    "decode",
+    "explain",
+    "other_kind",
+    "unread",
+]

@@ -61,13 +61,14 @@ def _claim(method: str, target: str, content_type: str) -> Claim | None:
     return None
 
 
-def decode(exchange: Exchange, claim: Claim) -> Inference:
+def decode(exchange: Exchange, claim: Claim, decoder: Decoder | None = None) -> Inference:
     """What a claimed exchange meant. Never raises.
 
+    `decoder` reads it where the one that claimed it is not of `ALL`.
     `undecoded` is set when the upstream answered successfully and the request, or an answer of status
     200, could not be read; what could be read of the other side is there all the same.
     """
-    return _decode(exchange, claim)[0]
+    return _decode(exchange, claim, decoder)[0]
 
 
 def unread(exchange: Exchange, claim: Claim) -> Inference:
@@ -84,9 +85,9 @@ def _begun(exchange: Exchange, claim: Claim) -> Inference:
     return inference
 
 
-def _decode(exchange: Exchange, claim: Claim) -> tuple[Inference, list[str]]:
+def _decode(exchange: Exchange, claim: Claim, decoder: Decoder | None = None) -> tuple[Inference, list[str]]:
     """The inference, and what went wrong in sentences."""
-    decoder = _BY_NAME.get(claim.protocol, ALL[-1])
+    decoder = decoder or _BY_NAME.get(claim.protocol, ALL[-1])
     inference = _begun(exchange, claim)
     problems: list[str] = []
     succeeded = exchange.outcome is Outcome.OK

@@ -30,23 +30,23 @@ def fill(inference: Inference, document: Any) -> None:
 
 def _find(document: Any, rows: int) -> list[Column]:
     if type(document) is not dict:
-        return _of(document, predictions.UNNAMED, rows)
+        return of_member(document, predictions.UNNAMED, rows)
     present = [key for key in _PREDICTIONS if document.get(key) is not None]
     if present:
         return _of_members(document, present, rows)
     for key in _WRAPPERS:
         if type(document.get(key)) in (dict, list):
-            return _of(document[key], predictions.UNNAMED, rows)
+            return of_member(document[key], predictions.UNNAMED, rows)
     if len(document) == 1:
         ((key, value),) = document.items()
-        return _of(value, key, rows)
+        return of_member(value, key, rows)
     raise Undecodable(Undecoded.SHAPE, "nothing in the answer is called what predictions are called")
 
 
 def _of_members(document: dict[str, Any], keys: list[str], rows: int) -> list[Column]:
     found: dict[str, Column] = {}
     for key in keys:
-        columns = _of(document[key], predictions.UNNAMED if key in _PLAIN else key, rows)
+        columns = of_member(document[key], predictions.UNNAMED if key in _PLAIN else key, rows)
         length = len(next(iter(found.values())).values) if found else None
         for column in columns:
             if length is None or len(column.values) == length:
@@ -54,7 +54,7 @@ def _of_members(document: dict[str, Any], keys: list[str], rows: int) -> list[Co
     return list(found.values())
 
 
-def _of(value: Any, name: str, rows: int) -> list[Column]:
+def of_member(value: Any, name: str, rows: int) -> list[Column]:
     """Columns of one member: a list as long as there are rows has one prediction for each."""
     if type(value) is list:
         if not value:
