@@ -68,13 +68,14 @@ def _texts(count: int, data: bytes | memoryview) -> list[Any]:
         at = start + int.from_bytes(data[at:start], "little")
         if at > size:
             break
-        found.append(_text(data[start:at]))
+        found.append(text_of(data[start:at]))
     if at != size:
         raise Undecodable(Undecoded.SHAPE, f"{size} bytes are not {count} elements of BYTES")
     return found
 
 
-def _text(element: bytes | memoryview) -> str:
+def text_of(element: bytes | memoryview) -> str:
+    """An element of BYTES: its text, BINARY if it is none."""
     try:
         return str(element, "utf-8")
     except UnicodeDecodeError:
