@@ -50,7 +50,9 @@ def observe(settings: Settings, tee: str) -> int:
 
 def _plan(settings: Settings, observer: dict[str, Any] | None = None, tee: str = "") -> Plan:
     routes = settings.resolved_routes()
-    if not routes:
+    # Others may bring the exchanges, to the observer; then the relay has nothing to do.
+    ingest = observer is not None and any(settings.ingest.model_dump().values())
+    if not routes and not ingest:
         raise UsageError("no model server to stand in front of; give --upstream 127.0.0.1:8000")
     return Plan(
         routes=routes,

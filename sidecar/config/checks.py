@@ -16,8 +16,8 @@ from sidecar.relay.tls import ClientTls, ServerTls
 
 
 def no_upstream(tree: dict[str, Any]) -> Iterator[Problem]:
-    """A problem when there is nothing to relay to."""
-    if not (tree.get("upstream") or tree.get("routes") or tree.get("redirect")):
+    """A problem when there is nothing to relay to, nor anybody else who brings exchanges."""
+    if not (tree.get("upstream") or tree.get("routes") or tree.get("redirect") or _ingests(tree)):
         yield ("upstream",), "missing; say where the model server is: --upstream host:port"
 
 
@@ -60,6 +60,11 @@ def addresses(tree: dict[str, Any]) -> Iterator[Problem]:
     admin = _readable(tree.get("admin") or Settings().admin)
     if admin is not None:
         taken.append((admin, ("admin",)))
+    for path, ingest in _ingests(tree):
+        for other, used in taken:
+            if ingest.overlaps(other):
+                yield path, f"{ingest} is taken by {dotted(used)}; give another port"
+        taken.append((ingest, path))
     for path, route in pairs:
         listen = _readable(route.get("listen") if isinstance(route, dict) else None)
         for other, used in taken:
@@ -72,6 +77,13 @@ def addresses(tree: dict[str, Any]) -> Iterator[Problem]:
     for path, route in pairs:
         upstream = _readable(route.get("upstream") if isinstance(route, dict) else None)
         yield from _upstream((*path, "upstream"), upstream, taken)
+
+
+def _ingests(tree: dict[str, Any]) -> list[tuple[Path, Address]]:
+    """The addresses of `ingest` that can be read."""
+    section = tree.get("ingest")
+    found = [(("ingest", k), _readable(v)) for k, v in section.items()] if isinstance(section, dict) else []
+    return [(path, address) for path, address in found if address is not None]
 
 
 def _upstream(path: Path, upstream: Address | None, taken: list[tuple[Address, Path]]) -> Iterator[Problem]:

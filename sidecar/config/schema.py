@@ -96,6 +96,21 @@ class UpstreamTlsSection(Section):
             yield ("cert" if self.cert is None else "key"), "missing; a certificate and its key go together"
 
 
+class IngestSection(Section):
+    """Exchanges that do not come through the relay. Each address is off unless set."""
+
+    cloudevents: AddressValue | None = Field(
+        default=None,
+        description="Where KServe's and Seldon's request loggers post to, such as `0.0.0.0:18090`.",
+        examples=["0.0.0.0:18090"],
+    )
+    ext_proc: AddressValue | None = Field(
+        default=None,
+        description="Where Envoy's external processing connects to, such as `0.0.0.0:18091`.",
+        examples=["0.0.0.0:18091"],
+    )
+
+
 class DrainSection(Section):
     """How the sidecar leaves."""
 
@@ -120,7 +135,7 @@ class DrainSection(Section):
 class Settings(JudgedSection):
     """Everything. What judges traffic holds for every model when it stands at the top."""
 
-    later = frozenset({"payload", "metrics", "ingest", "admin_token_file", "state"})
+    later = frozenset({"payload", "metrics", "admin_token_file", "state"})
     listen: AddressValue = Field(
         default=Address("0.0.0.0", 18080),  # noqa: S104 - clients of a pod come from outside it
         description="Where clients connect. All interfaces: clients come from outside the pod.",
@@ -143,6 +158,9 @@ class Settings(JudgedSection):
         description='Per model, by name; `"*"` for the others.',
     )
     otlp: OtlpSection = Field(default=OtlpSection(), description="Push to an OpenTelemetry collector.")
+    ingest: IngestSection = Field(
+        default=IngestSection(), description="Exchanges that do not come through the relay."
+    )
     redirect: Flag = Field(
         default=False,
         description="Instead of `upstream`: relay to where iptables REDIRECT took each connection from.",

@@ -22,6 +22,7 @@ from sidecar.admin.server import create_app, serve
 from sidecar.admin.status import Details
 from sidecar.config import Settings
 from sidecar.exporters.otlp_settings import otlp_settings
+from sidecar.ingest.ingesting import Ingesting
 from sidecar.monitors.drift_verdict import Verdict
 from sidecar.observer.budget import Pacer
 from sidecar.observer.pipeline import Pipeline
@@ -48,6 +49,10 @@ class Observing:
         self._pipeline = Pipeline(settings)
         self._registry = self._pipeline.registry
         self._tee = TeeServer(self._pipeline.observer, tee)
+        ingest = settings.ingest
+        self._ingesting = Ingesting(
+            self._registry, self._pipeline.observer.observe, ingest.cloudevents, ingest.ext_proc
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
         self._otlp = self._otlp_exporter()
@@ -64,6 +69,7 @@ class Observing:
         """Listen on the tee and on the admin address. Raises SidecarError if either cannot be had."""
         await self._tee.start()
         self._runner = await serve(create_app(self), self._admin)
+        await self._ingesting.start()
         loop = asyncio.get_running_loop()
         self._tasks.append(loop.create_task(self._tick()))
         if self._otlp is not None:
@@ -87,6 +93,7 @@ class Observing:
         for task in self._tasks:
             task.cancel()
         self._tee.close()
+        await self._ingesting.stop()
         if self._otlp is not None:
             await asyncio.to_thread(self._otlp.close, self._registry.snapshot())
         if self._runner is not None:

@@ -39,6 +39,7 @@ models:
   fraud: {reference: /fraud.json, slos: {availability: {objective: 99}}, owner: fraud-ml, drift: {page: yes}}
   "*": {owner: platform}
 otlp: {endpoint: "http://collector:4317"}
+ingest: {cloudevents: 127.0.0.1:18090, ext_proc: "[::1]:18091"}
 drain: {grace: 1s, deadline: 1m30s}
 connect_timeout: 500ms
 workers: 2
@@ -78,11 +79,10 @@ BAD = [
     ("workers: 1\nadmin: h:1\nworkers: 2", "workers: given twice (lines 1 and 3); keep one"),
     ("drain:\n  grace: 1s\n  grace: 2s", "drain.grace: given twice (lines 2 and 3); keep one"),
     # --- keys of later versions are not silently ignored
-    ("ingest: {ext_proc: a:1}", "ingest: not supported by this version; leave it out"),
     ("tls: {cert: c.pem}", "tls.key: missing; give a value"),
     ("payload: {rows: $.rows}", "payload: not supported by this version; leave it out"),
     ("metrics: {merge: http://h/metrics}", "metrics: not supported by this version; leave it out"),
-    ("ingest:", "ingest: not supported by this version; leave it out"),
+    ("state:", "state: not supported by this version; leave it out"),
     ("state: {dir: /s}", "state: not supported by this version; leave it out"),
     ("drift: {budget: 1}", "drift.budget: not supported by this version; leave it out"),
     ("models: {fraud: {approved_versions: [3]}}",
@@ -90,6 +90,15 @@ BAD = [
     ("otlp: {headers: {authorization: hunter2}}",
      "otlp.headers: not supported by this version; use the OTEL_EXPORTER_OTLP_* and OTEL_METRIC_* variables"),
     # --- addresses
+    ("ingest: {ext_proc: 18091}",
+     "ingest.ext_proc: 18091 is not an address; give the host too, such as 127.0.0.1:18091"),
+    ("ingest: {envoy: h:1}", "ingest.envoy: no such key; keys here are cloudevents, ext_proc"),
+    ("ingest: {cloudevents: 0.0.0.0:18080}",
+     "listen: 0.0.0.0:18080 is taken by ingest.cloudevents; give another port"),
+    ("ingest: {cloudevents: 127.0.0.1:1, ext_proc: 0.0.0.0:1}",
+     "ingest.ext_proc: 0.0.0.0:1 is taken by ingest.cloudevents; give another port"),
+    ("ingest: {cloudevents: h:1}\nupstream: h:1", "upstream: h:1 is where the sidecar itself listens "
+     "(ingest.cloudevents); give the model server's address"),
     ("upstream: 8000", "upstream: 8000 is not an address; give the host too, such as 127.0.0.1:8000"),
     ("upstream: {host: h}", "upstream: a mapping is not allowed; give host:port, [::1]:port or unix:/path"),
     ("upstream: h:0", "upstream: h:0 has no port to connect to; give the model server's"),
@@ -163,7 +172,7 @@ BAD = [
      "give a URL such as http://collector:4317"),
     ("workers: !!python/name:os.system 1", "workers: a tag (!…) is not allowed; give the plain value"),
     ("{\"\\e[31m\": 1}", "'\\x1b[31m': no such key; keys here are reference, features, slos, drift, listen, "
-     "upstream, routes, admin, model, models, otlp, redirect, …"),
+     "upstream, routes, admin, model, models, otlp, ingest, …"),
 ]  # fmt: skip
 
 
@@ -222,7 +231,7 @@ def test_every_problem_is_reported_at_once_each_where_it_was_said(tmp_path):
         "sidecar.yaml: workers: 0 is not allowed; give a number of processes from 1 to 64",
         "sidecar.yaml: zzz: given twice (lines 3 and 4); keep one",
         "sidecar.yaml: zzz: no such key; keys here are reference, features, slos, drift, listen, upstream, "
-        "routes, admin, model, models, otlp, redirect, …",
+        "routes, admin, model, models, otlp, ingest, …",
     ]
 
 
@@ -275,8 +284,8 @@ def test_unknown_variables_only_warn_but_planned_keys_are_refused():
     }
     assert load(env=env).warnings == ("there is no such setting: SIDECAR_PORT, SIDECAR_SLOS__NOPE (ignored)",)
     with pytest.raises(ConfigError) as caught:
-        load(env={"SIDECAR_INGEST__EXT_PROC": ":1"})
-    assert caught.value.problems == ["SIDECAR_INGEST__EXT_PROC: not supported by this version; leave it out"]
+        load(env={"SIDECAR_DRIFT__BUDGET": ":1"})
+    assert caught.value.problems == ["SIDECAR_DRIFT__BUDGET: not supported by this version; leave it out"]
 
 
 def test_settings_survive_the_journey_to_another_process(tmp_path):
