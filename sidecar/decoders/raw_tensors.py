@@ -75,7 +75,7 @@ def _texts(count: int, data: bytes | memoryview) -> list[Any]:
 
 
 def text_of(element: bytes | memoryview) -> str:
-    """An element of BYTES: its text, BINARY if it is none."""
+    """One element of BYTES as text; BINARY if it is not UTF-8."""
     try:
         return str(element, "utf-8")
     except UnicodeDecodeError:
