@@ -11,22 +11,30 @@ from typing import Any
 
 import numpy as np
 
-from sidecar.decoders import body, generative, grpc, paths
+from sidecar.decoders import body, forms, generative, grpc, paths
 from sidecar.decoders.decoder import Claim, Decoder, Undecodable
 from sidecar.decoders.generic_json import GenericJson
 from sidecar.decoders.kserve_v1 import KServeV1
 from sidecar.decoders.mlflow import MLflow
 from sidecar.decoders.opaque import Opaque
 from sidecar.decoders.open_inference import OpenInference
+from sidecar.decoders.sagemaker import SageMaker
+from sidecar.decoders.seldon import Seldon
+from sidecar.decoders.torchserve import TorchServe
+from sidecar.decoders.vertex import Vertex
 from sidecar.exchange import Exchange, Outcome
-from sidecar.inference import MISSING, Inference, Undecoded
+from sidecar.inference import MISSING, Inference, ModelRef, Undecoded
 
 # gRPC by its media type, those with paths of their own, then what bodies are like, then what nobody reads.
 ALL: tuple[Decoder, ...] = (
     *grpc.ALL,
     OpenInference(),
     KServeV1(),
+    Seldon(),
+    SageMaker(),
     MLflow(),
+    TorchServe(),
+    Vertex(),
     *generative.ALL,
     GenericJson(),
     Opaque(),
@@ -44,6 +52,9 @@ other_kind = paths.other_kind
 def claim(method: str, target: str, headers: Mapping[str, str]) -> Claim | None:
     """Whether an exchange is inference, by its request head alone: None if it is not."""
     content_type = headers.get("content-type", "")
+    if method == "GET":
+        # What a GET asks is its query: a form without a body.
+        content_type = forms.URLENCODED if "=" in target.partition("?")[2] else ""
     if len(target) + len(content_type) > _LONGEST_REMEMBERED or "?" in target:
         target = target.partition("?")[0]
         if len(target) + len(content_type) > _LONGEST_REMEMBERED:
@@ -74,6 +85,7 @@ def decode(exchange: Exchange, claim: Claim, decoder: Decoder | None = None) -> 
 def unread(exchange: Exchange, claim: Claim) -> Inference:
     """What a claimed exchange is without a look into its bodies: for when there is no time for one."""
     inference = _begun(exchange, claim)
+    _name_by_attributes(exchange, inference)
     if exchange.outcome is Outcome.OK:
         inference.undecoded = Undecoded.OVERLOAD
     return inference
@@ -102,6 +114,7 @@ def _decode(exchange: Exchange, claim: Claim, decoder: Decoder | None = None) ->
         _failed(inference, problems, error)
     if succeeded and exchange.status == 200:
         _read_answer(decoder, exchange, inference, problems)
+    _name_by_attributes(exchange, inference)
     return inference, problems
 
 
@@ -115,6 +128,19 @@ def _read_answer(decoder: Decoder, exchange: Exchange, inference: Inference, pro
     except Exception as error:
         inference.outputs = []
         _failed(inference, problems, error)
+
+
+def _name_by_attributes(exchange: Exchange, inference: Inference) -> None:
+    """Complete the model by the CloudEvents attributes beside the answer: loggers and MLServer give them.
+
+    Never by those of a request: anybody may put a name there, and a server that ignores it answers 200.
+    """
+    said, model = exchange.response_headers, inference.model
+    if model.name and model.version:
+        return
+    endpoint = said.get("ce-endpoint", "")
+    name = model.name or said.get("ce-modelid") or said.get("ce-inferenceservicename") or ""
+    inference.model = ModelRef(name, model.version or ("" if endpoint == "default" else endpoint))
 
 
 def _failed(inference: Inference, problems: list[str], error: Exception) -> None:
