@@ -63,7 +63,8 @@ class Batch:
     column, only its values counted by state in `other_features` and `other_outputs`. `complete` counts
     the rows with every required feature; `misshapen` counts, for each output, the predictions that came
     back in another number than was asked for, and so belong to no row. `trusted`: the model answered these
-    requests successfully, so what they hold may be learnt from.
+    requests successfully, so what they hold may be learnt from. `elsewhere`: features without a column were
+    not in the payload and are unknown, neither null nor missing.
     """
 
     model: str
@@ -78,6 +79,8 @@ class Batch:
     other_features: npt.NDArray[np.int64] = field(default_factory=no_states)
     other_outputs: npt.NDArray[np.int64] = field(default_factory=no_states)
     trusted: bool = True
+    elsewhere: bool = False
+    times: npt.NDArray[np.float64] | None = None
 
 
 class RowMonitor(Protocol):

@@ -84,6 +84,10 @@ class Inference:
     inference has features and no outputs. `error` is an error object found inside a successful answer.
     `evidence` says in one sentence why this decoder read the exchange. Predictions that hold classes
     are strings, integers or booleans; scores are floats: the column's values say which.
+
+    `elsewhere`: features were sent in another way than in the payload (shared memory, raw data without
+    names), so one that has no column is unknown, not missing. `decoupled`: the answer came in parts, any
+    number of rows in each, so that outputs are predictions all the same, but not one for each row.
     """
 
     protocol: str
@@ -96,3 +100,5 @@ class Inference:
     error: str = ""
     undecoded: Undecoded | None = None
     evidence: str = ""
+    elsewhere: bool = False
+    decoupled: bool = False

@@ -65,7 +65,7 @@ class DriftLayout:
         for at, column in enumerate(self.columns):
             values = (batch.features if column.kind == "feature" else batch.outputs).get(column.name)
             if values is None or not len(values.states):
-                if self._seen[at] and column.kind == "feature":
+                if self._seen[at] and column.kind == "feature" and not batch.elsewhere:
                     counts[:, column.start + column.binning.null] = lengths
                 continue
             rows = len(values.states)

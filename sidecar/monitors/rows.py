@@ -36,6 +36,7 @@ class _Key(NamedTuple):
     model: str
     version: str
     trusted: bool
+    elsewhere: bool
     features: tuple[str, ...]
     outputs: tuple[str, ...]
 
@@ -53,7 +54,9 @@ class _Block:
         self.outputs: list[list[Any]] = [[] for _ in key.outputs]
         self.misshapen = [0] * len(key.outputs)
 
-    def add(self, rows: int, features: Sequence[Column], outputs: Sequence[Column], now: float) -> None:
+    def add(
+        self, rows: int, features: Sequence[Column], outputs: Sequence[Column], now: float, *, decoupled: bool
+    ) -> None:
         self.rows += rows
         self.last = now
         for kept, column in zip(self.features, features, strict=True):
@@ -63,7 +66,7 @@ class _Block:
             else:
                 kept.extend(_fitted(values, rows))
         for i, column in enumerate(outputs):
-            if len(column.values) == rows:
+            if decoupled or len(column.values) == rows:
                 self.outputs[i].extend(_plain(column.values))
             else:
                 self.misshapen[i] += rows
@@ -95,12 +98,13 @@ class Rows:
             inference.model.name,
             inference.model.version,
             trusted,
+            inference.elsewhere,
             tuple([column.name for column in inference.features]),
             tuple([column.name for column in outputs]),
         )
         now = exchange.timings.last
         block = self._blocks.get(key) or self._open(key, now)
-        block.add(inference.rows, inference.features, outputs, now)
+        block.add(inference.rows, inference.features, outputs, now, decoupled=inference.decoupled)
         held_bytes = len(exchange.request.data) + len(exchange.response.data)
         block.held_bytes += held_bytes
         self._held_bytes += held_bytes
@@ -152,8 +156,9 @@ class Rows:
         now, trusted = block.last, key.trusted
         features, other_features = schema.features.clean(key.features, block.features, now, trusted=trusted)
         outputs, other_outputs = schema.outputs.clean(key.outputs, block.outputs, now, trusted=trusted)
-        complete = schema.complete(features, block.rows, trusted=trusted)
-        schema.add_absent(features, block.rows)
+        complete = schema.complete(features, block.rows, trusted=trusted, elsewhere=key.elsewhere)
+        if not key.elsewhere:
+            schema.add_absent(features, block.rows)
         misshapen: Counter[str] = Counter()
         for name, count in zip(key.outputs, block.misshapen, strict=True):
             if count:
@@ -171,6 +176,7 @@ class Rows:
             other_features=other_features,
             other_outputs=other_outputs,
             trusted=trusted,
+            elsewhere=key.elsewhere,
         )
 
 

@@ -125,8 +125,12 @@ class Schema:
         for label in (self.features.expected | self._required) - features.keys():
             features[label] = self.features.absent(label, rows)
 
-    def complete(self, features: Mapping[str, CleanColumn], rows: int, *, trusted: bool) -> int:
-        """How many of the rows are complete."""
+    def complete(
+        self, features: Mapping[str, CleanColumn], rows: int, *, trusted: bool, elsewhere: bool = False
+    ) -> int:
+        """How many of the rows are complete; with features elsewhere, as far as can be seen."""
+        if elsewhere:
+            return complete_rows(features, self._required & features.keys(), rows)
         if self._reference is None and trusted:
             self._always.learn(features, rows)
             self._required = required(self._expectations, self._always.names)

@@ -60,7 +60,7 @@ class LearntReferences:
 
     def fold(self, batch: Batch) -> None:
         """Learn from these rows if the model has no reference yet and answered them successfully."""
-        if batch.rows <= 0 or not batch.trusted or self.of(batch.model) is not None:
+        if batch.rows <= 0 or not batch.trusted or batch.elsewhere or self.of(batch.model) is not None:
             return
         learning = self._learning.get(batch.model)
         if learning is None:
