@@ -259,3 +259,63 @@ def test_a_feature_unused_for_a_day_is_forgotten_and_an_expected_one_is_not():
 def test_a_column_name_is_safe_as_a_label(name):
     (label,) = Collecting().observe(inference(**{name: [1]})).batch().features
     assert label.isprintable() and len(label) <= 100
+
+
+ARRAYS = [
+    np.array([-128, 127, 0], "i1"),
+    np.array([True, False, True]),
+    np.array([1.5, np.nan, np.inf], "f2"),
+    np.array([0.1, -np.inf, 3.0], "<f4"),
+    np.array([1e300, np.nan, -0.0]),
+    np.array([2**64 - 1, 2**53 + 1, 0], "<u8"),
+    np.array([-(2**63), 2**53 + 1, 7], "<i8"),
+    np.arange(12, dtype="<f4").reshape(3, 4)[:, 1],
+]
+
+
+@pytest.mark.parametrize("array", ARRAYS, ids=lambda array: array.dtype.name)
+@pytest.mark.parametrize("type", [None, *ColumnType])
+def test_an_array_is_read_as_the_list_of_its_values(array, type):
+    expectation = Expectation(type=type)
+    batches = []
+    for values in (array, array.tolist()):
+        said = inference(outputs={"y": values}, x=values)
+        batches.append(Collecting(x=expectation).observe(said).batch())
+    for side in ("features", "outputs"):
+        (ours,), (expected,) = (getattr(batch, side).values() for batch in batches)
+        assert ours.type is expected.type and states(ours) == states(expected)
+        assert ours.levels == expected.levels
+        np.testing.assert_array_equal(ours.numbers, expected.numbers)
+
+
+def test_classes_past_the_precision_of_a_float_stay_apart():
+    said = inference(outputs={"y": np.array([2**53, 2**53 + 1], "u8")}, x=[1, 2])
+    assert Collecting().observe(said).batch().outputs["y"].levels == [str(2**53), str(2**53 + 1)]
+
+
+def test_features_that_are_elsewhere_are_neither_missing_nor_incomplete():
+    collecting = Collecting(reference([number("x"), number("y")]))
+    said = inference(x=[1.0, 2.0])
+    said.elsewhere = True
+    batch = collecting.observe(said).batch()
+    assert list(batch.features) == ["x"] and batch.complete == 2 and batch.elsewhere
+    said.features = []
+    batch = collecting.observe(said).batch()
+    assert not batch.features and (batch.rows, batch.complete) == (2, 2)
+    assert list(collecting.observe(inference(x=[1.0])).batch().features) == ["x", "y"]
+
+
+def test_what_is_elsewhere_is_null_when_it_is_null():
+    said = inference(x=[1.0, None])
+    said.elsewhere = True
+    batch = Collecting(x=Expectation(required=True), y=Expectation(required=True)).observe(said).batch()
+    assert batch.complete == 1
+
+
+def test_a_decoupled_answer_has_as_many_predictions_as_it_has():
+    said = inference(outputs={"y": ["a", "b", "c"]}, x=[1.0])
+    said.decoupled = True
+    batch = Collecting().observe(said).batch()
+    assert batch.outputs["y"].levels == ["a", "b", "c"] and not batch.misshapen
+    said.decoupled = False
+    assert Collecting().observe(said).batch().misshapen == {"y": 1}
