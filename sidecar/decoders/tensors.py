@@ -81,6 +81,16 @@ def extent_of(shape: Any) -> tuple[int, int]:
     return rows, count
 
 
+def rows_of(shape: Any) -> int:
+    """The rows of a shape. Raises Undecodable."""
+    return extent_of(shape)[0]
+
+
+def size_of(shape: Any) -> int:
+    """The number of values of a shape. Raises Undecodable."""
+    return extent_of(shape)[1]
+
+
 def is_tensor(value: Any) -> bool:
     """Whether a JSON value has the members that make it a tensor of this protocol."""
     return type(value) is dict and "shape" in value and "datatype" in value and "name" in value
@@ -105,10 +115,10 @@ def _read(tensor: Any, unnamed: str) -> tuple[int, list[Column]]:
     data = tensor.get("data")
     if data is None:
         # In shared memory: there are rows, their values are elsewhere.
-        return extent_of(shape)[0], []
+        return rows_of(shape), []
     if type(data) is type(shape) is list and len(shape) == 2 and _even(data, *shape):
         spread: list[Values] = [list(values) for values in zip(*data, strict=True)]
-        return extent_of(shape)[0], columns.named(spread, shape[1], name, name)
+        return rows_of(shape), columns.named(spread, shape[1], name, name)
     return columns_of_flat(name, shape, flat(data))
 
 
