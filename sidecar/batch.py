@@ -56,8 +56,9 @@ def no_states() -> npt.NDArray[np.int64]:
 class Batch:
     """Rows of one model and version, in arrival order.
 
-    `first` and `last` are the monotonic times of the oldest and newest row. Outputs may have fewer rows
-    than `rows`, when some inferences failed; each column knows its own length.
+    `first` and `last` are the monotonic times of the oldest and newest row; `times` holds that of every row,
+    None when they are taken to arrive evenly between the two. Outputs may have fewer rows than `rows`, when
+    some inferences failed; each column knows its own length.
 
     Column names are safe as label values and bounded in number: what is past the cap of a model has no
     column, only its values counted by state in `other_features` and `other_outputs`. `complete` counts

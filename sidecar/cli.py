@@ -17,6 +17,9 @@ from sidecar.errors import SidecarError
 _SETTINGS_NOTE = """Flags win over variables, variables over the file.
 Every key of the file is a variable too: slos.latency.threshold is SIDECAR_SLOS__LATENCY__THRESHOLD."""
 
+_REPLAY_NOTE = """Without a reference the first 5,000 rows are it, as they are live.
+Detections depend on the rows alone, not on when or how fast they are replayed."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. A user's mistake is a sentence on stderr, no traceback."""
@@ -81,7 +84,7 @@ def _parser() -> _Parser:
     parser.add_argument("--version", action="version", version=f"sidecar {__version__}")
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
-    for add in (_run, _relay, _observe, _check, _profile, _rules, _dashboards, _demo, _version):
+    for add in (_run, _relay, _observe, _check, _profile, _replay, _rules, _dashboards, _demo, _version):
         add(commands)
     return parser
 
@@ -157,6 +160,27 @@ def _profile(commands: "_Commands[_Parser]") -> None:
     parser.add_argument("--timestamp", metavar="COL", help="when the row was; not a feature")
 
 
+def _replay(commands: "_Commands[_Parser]") -> None:
+    example = "sidecar replay last-week.csv.gz --reference reference.json --format json"
+    parser = _command(
+        commands, "replay", "judge recorded rows or exchanges as live ones", example, _REPLAY_NOTE
+    )
+    parser.add_argument("data", metavar="DATA", help="csv, jsonl or parquet; or exchanges as JSON lines")
+    parser.add_argument("--reference", metavar="FILE", help="profile made by sidecar profile")
+    parser.add_argument(
+        "--chunk", metavar="ROWS", type=_rows, default=5_000, help="rows a score is over (5000)"
+    )
+    parser.add_argument("--format", choices=("json", "table"), default="table", help="of what is printed")
+    parser.add_argument("--partial", action="store_true", help="judge the columns that are there")
+    parser.add_argument(
+        "--prediction", metavar="COL", action="append", default=[], help="without a reference"
+    )
+    parser.add_argument("--label", metavar="COL", help="the truth; not a feature")
+    parser.add_argument("--timestamp", metavar="COL", help="when the row was; not a feature")
+    parser.add_argument("--model", metavar="NAME", help="whose part of the configuration counts")
+    parser.add_argument("-c", "--config", metavar="FILE", help="for expectations and drift.page of it")
+
+
 def _rules(commands: "_Commands[_Parser]") -> None:
     example = "sidecar rules -o /etc/prometheus/rules --config sidecar.yaml"
     parser = _command(commands, "rules", "write alert rules for Prometheus", example)
@@ -185,4 +209,10 @@ def _version(commands: "_Commands[_Parser]") -> None:
 def _seconds(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= 86_400):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to 86400")
+    return int(text)
+
+
+def _rows(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 10_000_000):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of rows from 1 to 10000000")
     return int(text)

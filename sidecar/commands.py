@@ -120,6 +120,18 @@ def profile(chosen: argparse.Namespace) -> int:
     return build(chosen.data, chosen.output, chosen.prediction, chosen.label, chosen.timestamp)
 
 
+def replay(chosen: argparse.Namespace) -> int:
+    """`sidecar replay`."""
+    settings = _settings(chosen, references=True)
+    from sidecar.replay.files import Roles
+    from sidecar.replay.run import replay as run_over
+
+    roles = Roles(chosen.prediction, chosen.label, chosen.timestamp, chosen.partial)
+    return run_over(
+        chosen.data, settings, chosen.reference, chosen.model or "", roles, chosen.chunk, chosen.format
+    )
+
+
 def rules(chosen: argparse.Namespace) -> int:
     """`sidecar rules`: generic, or for the objectives of a configuration."""
     from sidecar.generators import rules as generator

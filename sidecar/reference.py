@@ -67,7 +67,10 @@ class ColumnProfile:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Profiles of a model's features and outputs. `source` is "given" or "learnt"; `created` is ISO 8601."""
+    """Profiles of a model's features and outputs. `source` is "given" or "learnt"; `created` is ISO 8601.
+
+    `timestamp` is the column of the data that says when each row was, "" if none does.
+    """
 
     rows: int
     features: Mapping[str, ColumnProfile]
@@ -75,6 +78,7 @@ class Reference:
     source: str = "given"
     created: str = ""
     model: str = ""
+    timestamp: str = ""
 
     @property
     def profile(self) -> str:

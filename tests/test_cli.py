@@ -10,7 +10,7 @@ import yaml
 
 from sidecar import __version__
 
-COMMANDS = ("run", "relay", "observe", "check", "profile", "rules", "dashboards", "demo", "version")
+COMMANDS = ("run", "relay", "observe", "check", "profile", "replay", "rules", "dashboards", "demo", "version")
 
 
 def sidecar(*arguments: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:

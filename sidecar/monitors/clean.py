@@ -77,6 +77,10 @@ def rules_for(
 
 def clean_column(name: str, values: Sequence[Any], rules: Rules) -> CleanColumn:
     """The states of `values`, and the numbers or levels of those that are usable. Never raises."""
+    if isinstance(values, np.ndarray) and not (
+        rules.type is ColumnType.NUMBER and values.dtype.kind in "fiu"
+    ):
+        values = values.tolist()
     if rules.type is ColumnType.NUMBER:
         states, numbers = _numbers(values, rules.low, rules.high)
         return CleanColumn(name, rules.type, states, numbers=numbers)
@@ -106,7 +110,7 @@ def availability(values: Sequence[Any]) -> States:
 
 
 def _numbers(values: Sequence[Any], low: float, high: float) -> tuple[States, Numbers]:
-    plain = set(map(type, values)) <= _NUMERIC_OR_NULL
+    plain = isinstance(values, np.ndarray) or set(map(type, values)) <= _NUMERIC_OR_NULL
     numbers = _floats(values) if plain else None
     if numbers is not None:
         states = _states_of_floats(numbers, values)
@@ -134,6 +138,9 @@ def _states_of_floats(numbers: Numbers, values: Sequence[Any]) -> States:
     states = np.zeros(len(numbers), np.uint8)
     if not np.isfinite(numbers).all():
         states[np.isinf(numbers)] = State.INF
+        if isinstance(values, np.ndarray):
+            states[np.isnan(numbers)] = State.NAN
+            return states
         for i in np.flatnonzero(np.isnan(numbers)).tolist():
             states[i] = State.NULL if values[i] is None else State.NAN
     return states

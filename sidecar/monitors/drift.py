@@ -35,8 +35,16 @@ def _ignore(_: Verdict) -> None:
     pass
 
 
+def _uncounted(_: str, __: Judge, ___: Counts, ____: int) -> None:
+    pass
+
+
 class Drift:
-    """The drift monitor. `on_verdict` hears every verdict as it is raised, events included."""
+    """The drift monitor. `on_verdict` hears every verdict as it is raised, events included.
+
+    `on_counts(model, judge, counts, rows)` hears the rows in each bin of the judge's layout, shape (bins,),
+    of every batch as it is folded: for whoever compares longer stretches than micro-batches.
+    """
 
     def __init__(
         self,
@@ -49,7 +57,8 @@ class Drift:
         self._references = references
         self._policies = policies
         self._settings = settings
-        self._on_verdict = on_verdict
+        self.on_verdict = on_verdict
+        self.on_counts: Callable[[str, Judge, Counts, int], None] = _uncounted
         self._score = registry.gauge(catalog.DRIFT_SCORE)
         self._active = registry.gauge(catalog.DRIFT_ACTIVE)
         self._detections = registry.counter(catalog.DRIFT_DETECTIONS)
@@ -67,7 +76,8 @@ class Drift:
         model = self._model(batch.model, batch.last)
         if model is None or batch.rows <= 0 or not batch.trusted:
             return
-        model.fold(batch, self._settings, self._policies.of(batch.model).drift_page)
+        counts = model.fold(batch, self._settings, self._policies.of(batch.model).drift_page)
+        self.on_counts(batch.model, model.judge, counts, batch.rows)
 
     def tick(self, now: float) -> None:
         """Judge what has waited long enough, and forget models unused for a day."""
@@ -103,7 +113,7 @@ class Drift:
         def tell(verdict: Verdict) -> None:
             if verdict.level is Level.EVENT:
                 self._detections.add(1, name, _ALL_VERSIONS, verdict.kind, verdict.name)
-            self._on_verdict(verdict)
+            self.on_verdict(verdict)
 
         return Judge(name, reference, self._settings, tell)
 
@@ -143,7 +153,8 @@ class _Model:
         self._first = 0.0
         self._last = 0.0
 
-    def fold(self, batch: Batch, settings: Settings, may_page: bool) -> None:
+    def fold(self, batch: Batch, settings: Settings, may_page: bool) -> Counts:
+        """Judge the micro-batches that these rows complete; returns the rows in each bin."""
         parts = list(cuts(settings.pace, batch, self._rows, self._first))
         counted = self.judge.layout.count(batch, [part.rows for part in parts])
         began = batch.first
@@ -155,6 +166,7 @@ class _Model:
             self._last = began = part.time
             if part.full:
                 self._flush(may_page)
+        return np.asarray(counted.sum(axis=0))
 
     def flush_if_due(self, now: float, settings: Settings, may_page: bool) -> None:
         if self._rows and settings.pace.full(self._rows, now - self._first):

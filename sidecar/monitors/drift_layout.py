@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sidecar import binning
-from sidecar.batch import Batch, CleanColumn
-from sidecar.binning import Binning
+from sidecar.batch import Batch
+from sidecar.binning import Binning, Indices
 from sidecar.names import clean
 from sidecar.reference import ColumnProfile, Reference
 
@@ -61,7 +61,7 @@ class DriftLayout:
     def count(self, batch: Batch, lengths: Sequence[int]) -> Counts:
         """Rows of each bin for consecutive runs of rows; shape (runs, size). `lengths` add up to the rows."""
         counts = np.zeros((len(lengths), self.size), dtype=np.int64)
-        runs: dict[int, npt.NDArray[np.intp]] = {}
+        runs: dict[int, Indices] = {}
         for at, column in enumerate(self.columns):
             values = (batch.features if column.kind == "feature" else batch.outputs).get(column.name)
             if values is None or not len(values.states):
@@ -71,21 +71,26 @@ class DriftLayout:
             rows = len(values.states)
             if rows not in runs:
                 runs[rows] = _runs(lengths, rows)
-            counted = _count(column.binning, values, runs[rows], len(lengths))
-            if not self._seen[at]:
-                self._seen[at] = bool(counted[:, : column.binning.values].any())
-                if not self._seen[at]:
-                    continue
+            bins = column.binning.index(values)
+            first = 0 if self._seen[at] else _first_value(bins, column.binning)
+            self._seen[at] = first < rows
+            counted = _count(bins[first:], runs[rows][first:], len(lengths), column.binning.size)
             counts[:, column.start : column.stop] = counted
         return counts
 
 
-def _count(bins: Binning, values: CleanColumn, runs: npt.NDArray[np.intp], count: int) -> Counts:
-    flat = np.bincount(bins.index(values) + runs * bins.size, minlength=count * bins.size)
-    return flat.reshape(count, bins.size)
+def _first_value(bins: Indices, binning: Binning) -> int:
+    """The first row that has a value; the number of rows when none has."""
+    valued = np.flatnonzero(bins < binning.values)
+    return int(valued[0]) if len(valued) else len(bins)
 
 
-def _runs(lengths: Sequence[int], rows: int) -> npt.NDArray[np.intp]:
+def _count(bins: Indices, runs: Indices, count: int, size: int) -> Counts:
+    flat = np.bincount(bins + runs * size, minlength=count * size)
+    return flat.reshape(count, size)
+
+
+def _runs(lengths: Sequence[int], rows: int) -> Indices:
     """Which run each of `rows` rows belongs to; fewer rows than features had are spread evenly."""
     ends = np.cumsum(lengths)
     at = np.arange(rows) if rows == ends[-1] else np.arange(rows) * int(ends[-1]) // rows

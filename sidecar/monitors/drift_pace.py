@@ -2,12 +2,13 @@
 
 Judging batches instead of rows is what makes detectors quiet on dependent data: rows of one request, or of
 one minute, resemble each other. The trap: one request of 5,000 rows must stay one batch, so a batch also
-lasts a while; offline, where rows carry no arrival times, `seconds` is 0 and only rows count.
+lasts a while; offline, where rows need not have come at the pace they were recorded, only rows count.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf
 
 from sidecar.batch import Batch
 
@@ -33,8 +34,8 @@ class Pace:
         return rows >= self.slow_rows and seconds >= self.slow_seconds
 
 
-OFFLINE = Pace(seconds=0.0)
-"""For recorded rows without arrival times."""
+OFFLINE = Pace(seconds=0.0, slow_seconds=inf)
+"""For recorded rows: whatever their times, the same rows make the same batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +50,28 @@ class Cut:
 def cuts(pace: Pace, batch: Batch, pending_rows: int, started: float) -> Iterator[Cut]:
     """Cut a batch at the rows where micro-batches are full; only the last cut may leave one open.
 
-    `pending_rows` wait already since `started`. Rows are taken to arrive evenly from first to last.
+    `pending_rows` wait already since `started`.
     """
-    step = (batch.last - batch.first) / max(batch.rows - 1, 1)
+    time_of = _times(batch)
     at = 0
     while at < batch.rows:
-        start = started if pending_rows else batch.first + at * step
+        start = started if pending_rows else time_of(at)
         left = range(1, batch.rows - at + 1)
 
         def is_full(taken: int, at: int = at, start: float = start, waiting: int = pending_rows) -> bool:
-            return pace.full(waiting + taken, batch.first + (at + taken - 1) * step - start)
+            return pace.full(waiting + taken, time_of(at + taken - 1) - start)
 
         taken = bisect_left(left, True, key=is_full) + 1
         full = taken <= len(left)
         taken = min(taken, len(left))
         at += taken
-        yield Cut(taken, full, batch.first + (at - 1) * step)
+        yield Cut(taken, full, time_of(at - 1))
         pending_rows = 0
+
+
+def _times(batch: Batch) -> Callable[[int], float]:
+    """When each row arrived, by its index; evenly from first to last where only these are known."""
+    if batch.times is not None:
+        return batch.times.item
+    step = (batch.last - batch.first) / max(batch.rows - 1, 1)
+    return lambda row: batch.first + row * step

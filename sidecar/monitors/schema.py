@@ -54,7 +54,7 @@ class Columns:
         return self._names.admit(name, now, trusted=trusted)
 
     def clean(
-        self, names: Sequence[str], values: Sequence[list[Any]], now: float, *, trusted: bool
+        self, names: Sequence[str], values: Sequence[Sequence[Any]], now: float, *, trusted: bool
     ) -> tuple[dict[str, CleanColumn], npt.NDArray[np.int64]]:
         """The columns that have a name, cleaned, and the states of the values of those that have none."""
         columns: dict[str, CleanColumn] = {}

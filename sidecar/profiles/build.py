@@ -228,11 +228,13 @@ class ProfileBuilder:
             self._features[name].add_nulls(rows)
         self.rows += rows
 
-    def reference(self, *, source: str = "given", created: str = "", model: str = "") -> Reference:
+    def reference(
+        self, *, source: str = "given", created: str = "", model: str = "", timestamp: str = ""
+    ) -> Reference:
         """The reference so far."""
         features = {name: column.profile() for name, column in self._features.items()}
         outputs = {name: column.profile(output=True) for name, column in self._outputs.items()}
-        return Reference(self.rows, features, outputs, source, created, model)
+        return Reference(self.rows, features, outputs, source, created, model, timestamp)
 
     def _column(self, columns: dict[str, ColumnBuilder], name: str, before: int) -> ColumnBuilder:
         column = columns.get(name)

@@ -53,6 +53,24 @@ def read_columns(
         raise UsageError(f"{path}: is not UTF-8 text") from error
 
 
+def first_line(path: str | Path) -> bytes | None:
+    """The first line of a file of JSON lines; None if empty or of another kind. Raises UsageError."""
+    path = Path(path)
+    if _suffix(path) not in (".jsonl", ".ndjson"):
+        return None
+    try:
+        with open(path, "rb") as file:
+            lines = _unpacked(path, file)
+            while line := lines.readline(MAX_LINE_BYTES):
+                if line.strip():
+                    return line
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except (EOFError, zlib.error) as error:
+        raise UsageError(f"{path}: the gzip data ends early or is damaged") from error
+    return None
+
+
 def build_profile(
     path: str | Path,
     prediction: list[str],
@@ -77,7 +95,8 @@ def build_profile(
     for name in [*prediction, *filter(None, (label, timestamp))]:
         if name not in seen:
             raise UsageError(f"{path}: has no column {name!r}; it has {', '.join(sorted(seen)[:20])}")
-    return builder.reference(created=datetime.now(UTC).isoformat(timespec="seconds"))
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    return builder.reference(created=created, timestamp=timestamp or "")
 
 
 class _Meter:

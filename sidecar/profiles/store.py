@@ -73,6 +73,7 @@ def to_json(reference: Reference) -> dict[str, Any]:
         "source": reference.source,
         "created": reference.created,
         "rows": reference.rows,
+        **({"timestamp": reference.timestamp} if reference.timestamp else {}),
         "features": {name: _column(column) for name, column in reference.features.items()},
         "outputs": {name: _column(column) for name, column in reference.outputs.items()},
     }
@@ -122,7 +123,8 @@ class _Reader:
             self._wrong("source", source, '"given" or "learnt"')
         rows = self._number(document, "rows", "rows", 0.0, whole=True) or 0.0
         created, model = self._text(document, "created"), self._text(document, "model")
-        return Reference(int(rows), features, outputs, source, created, model)
+        timestamp = self._text(document, "timestamp")
+        return Reference(int(rows), features, outputs, source, created, model, timestamp)
 
     def _columns(self, document: dict[str, Any], key: str) -> dict[str, ColumnProfile]:
         columns = document.get(key, {})

@@ -1,0 +1,1 @@
+"""`sidecar replay`: the monitors over recorded traffic, offline; what they would have said, and how fast."""

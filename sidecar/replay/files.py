@@ -1,0 +1,139 @@
+"""Recorded rows of a file, divided into what a model was asked and what it answered.
+
+Says which column is what, by the reference or, without one, by what the user says; reads nothing itself
+(`profiles.read` does). The trap: a file holds columns that are neither feature nor output (ids, labels, the
+truth); with a reference only its own columns count, without one all that are not named otherwise.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from sidecar.errors import UsageError
+from sidecar.profiles.read import Columns, Progress, first_line, read_columns
+from sidecar.reference import Reference
+
+# Seconds since 1970 pass this in the year 5138; milliseconds did in 1973.
+_LARGEST_SECONDS = 1e11
+
+
+class Portion(NamedTuple):
+    """Some rows of a file, as `RowReplay.feed` takes them."""
+
+    rows: int
+    features: Columns
+    outputs: Columns
+    times: Sequence[float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Which column is what. `partial`: columns of the reference that the file lacks are no mistake."""
+
+    predictions: Sequence[str] = ()
+    label: str | None = None
+    timestamp: str | None = None
+    partial: bool = False
+
+
+def read_rows(
+    path: str | Path,
+    reference: Reference | None,
+    roles: Roles,
+    chunk_rows: int,
+    progress: Progress | None = None,
+) -> Iterator[Portion]:
+    """Yield a file's rows in portions. Raises UsageError, one sentence, also when a column is missing."""
+    clock = _Clock()
+    timestamp = roles.timestamp or (reference.timestamp if reference else "")
+    for at, (rows, columns) in enumerate(read_columns(path, chunk_rows=chunk_rows, progress=progress)):
+        if at == 0:
+            _check(path, columns, reference, roles)
+        features = {n: columns[n] for n in _features(columns, reference, roles) if n in columns}
+        outputs = {
+            n: columns[n] for n in (reference.outputs if reference else roles.predictions) if n in columns
+        }
+        times = clock.times(columns[timestamp]) if timestamp in columns else None
+        yield Portion(rows, features, outputs, times)
+
+
+def holds_exchanges(path: str | Path) -> bool:
+    """Whether a file's first line is a recorded exchange, and no row. Raises UsageError."""
+    line = first_line(path)
+    if line is None:
+        return False
+    try:
+        found = orjson.loads(line)
+    except ValueError:
+        return False
+    # A row may well have a column named target, but no model is asked under its value.
+    target = found.get("target") if isinstance(found, dict) else None
+    return isinstance(target, str) and target.startswith(("/", "http://", "https://"))
+
+
+def absent_outputs(reference: Reference, seen: Sequence[str]) -> list[str]:
+    """Outputs of the reference that the recording does not have."""
+    return [name for name in reference.outputs if name not in seen]
+
+
+def _features(columns: Columns, reference: Reference | None, roles: Roles) -> list[str]:
+    if reference is not None:
+        return list(reference.features)
+    others = {*roles.predictions, roles.label, roles.timestamp}
+    return [name for name in columns if name not in others]
+
+
+def _check(path: str | Path, columns: Columns, reference: Reference | None, roles: Roles) -> None:
+    named = [name for name in (roles.label, roles.timestamp) if name]
+    if reference is None:
+        named += roles.predictions
+    for name in named:
+        if name not in columns:
+            raise UsageError(f"{path}: has no column {name!r}; it has {_some(columns)}")
+    if reference is None:
+        return
+    missing = [name for name in reference.features if name not in columns]
+    known = {*reference.features, *reference.outputs}
+    if not known & columns.keys():
+        raise UsageError(f"{path}: has no column of the reference; it has {_some(columns)}")
+    if missing and not roles.partial:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise UsageError(
+            f"{path}: has no column {missing[0]!r}{more}, which the reference has as a feature; "
+            "give --partial to judge those that are there"
+        )
+
+
+def _some(columns: Columns) -> str:
+    names = sorted(columns)
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+class _Clock:
+    """Seconds of rows, from ISO 8601 text or seconds or milliseconds since 1970; never back."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def times(self, values: Sequence[Any]) -> list[float]:
+        """One time a row; a value that says none has that of the row before."""
+        read = np.array([_seconds(value) for value in values], dtype=np.float64)
+        read = np.fmax.accumulate(np.concatenate([[self._now], read]))[1:]
+        self._now = read.item(-1)
+        return list(read.tolist())
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value) if abs(value) < _LARGEST_SECONDS else float(value) / 1000
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return math.nan
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,138 @@
+"""The command: opens the recording, replays it, shows what was found as JSON or as tables.
+
+Only what was asked for goes to stdout; remarks and the progress bar go to stderr.
+"""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sidecar.config import Settings
+from sidecar.errors import UsageError
+from sidecar.ingest.files import read_exchanges
+from sidecar.observer.pipeline import load_references
+from sidecar.policy import Policies
+from sidecar.profiles.learn import LEARN_ROWS, LearntReferences
+from sidecar.profiles.store import load
+from sidecar.reference import Reference
+from sidecar.replay.exchanges import ExchangeReplay
+from sidecar.replay.files import Roles, absent_outputs, holds_exchanges, read_rows
+from sidecar.replay.findings import Findings, as_json
+from sidecar.replay.rows import RowReplay
+from sidecar.replay.tables import show
+
+# What one row monitor takes a fraction of a second for, and the portion in which a file is read.
+_READ_ROWS = 5_000
+
+
+class Replayed(NamedTuple):
+    """What a replay gives: `head` is the JSON object but for its chunks."""
+
+    head: dict[str, Any]
+    findings: Findings
+    models: bool  # whether findings are of several models
+
+
+def replay(
+    data: str, settings: Settings, reference: str | None, model: str, roles: Roles, chunk_rows: int, form: str
+) -> int:
+    """Replay the file `data` and print what was found. Raises SidecarError.
+
+    `reference` is a path that counts whatever the settings say of `model` ("": the settings' own model).
+    """
+    if holds_exchanges(data):
+        done = _exchanges(data, settings, chunk_rows)
+    else:
+        name = model or settings.policies().model.name
+        references = LearntReferences(default=load(reference)) if reference else _configured(settings)
+        done = _rows(data, references, settings.policies(), name, roles, chunk_rows)
+    if form == "json":
+        for piece in as_json(done.head, done.findings.shown_chunks(models=done.models)):
+            sys.stdout.write(piece)
+    else:
+        show(done.head, done.findings)
+    return 0
+
+
+def _configured(settings: Settings) -> LearntReferences:
+    given, default = load_references(settings)
+    return LearntReferences(given, default)
+
+
+def _rows(
+    data: str, references: LearntReferences, policies: Policies, model: str, roles: Roles, chunk_rows: int
+) -> Replayed:
+    reference = references.of(model)
+    replaying = RowReplay(references, policies, model, chunk_rows)
+    seen: set[str] = set()
+    began = time.perf_counter()
+    with _bar(data) as progress:
+        for portion in read_rows(data, reference, roles, min(chunk_rows, _READ_ROWS), progress):
+            replaying.feed(*portion)
+            seen.update(portion.outputs)
+    replaying.finish()
+    seconds = time.perf_counter() - began
+    if not replaying.rows:
+        raise UsageError(f"{data}: has no rows")
+    if reference is not None and (absent := absent_outputs(reference, list(seen))):
+        _say(f"{data} has no column {', '.join(absent)}: without it outputs are not judged")
+    if reference is None:
+        _say(_learnt(replaying.learning))
+    head = _head(replaying.rows, seconds, references.of(model), replaying.findings.detections(models=False))
+    return Replayed(head, replaying.findings, models=False)
+
+
+def _exchanges(data: str, settings: Settings, chunk_rows: int) -> Replayed:
+    replaying = ExchangeReplay(settings, chunk_rows)
+    began = time.perf_counter()
+    for exchange in read_exchanges(data):
+        replaying.feed(exchange)
+    replaying.finish()
+    seconds = time.perf_counter() - began
+    for model, rows in replaying.learning.items():
+        _say(f"{model}: {_learnt(rows)}")
+    if replaying.undecoded:
+        _say(f"{replaying.undecoded} of {replaying.exchanges} exchanges could not be read")
+    head = _head(replaying.rows, seconds, None, replaying.findings.detections(models=True))
+    head |= {"exchanges": replaying.exchanges, "undecoded": replaying.undecoded}
+    return Replayed(head, replaying.findings, models=True)
+
+
+def _head(
+    rows: int, seconds: float, reference: Reference | None, detections: list[dict[str, Any]]
+) -> dict[str, Any]:
+    head: dict[str, Any] = {"rows": rows, "seconds": round(seconds, 6)}
+    if reference is not None:
+        said = {"profile": reference.profile, "source": reference.source, "rows": reference.rows}
+        head["reference"] = said
+    return {**head, "detections": detections}
+
+
+def _learnt(learning: int) -> str:
+    if learning:
+        return (
+            f"no reference, and {learning} rows are too few to learn one ({LEARN_ROWS}): nothing was judged"
+        )
+    return f"no reference was given: the first {LEARN_ROWS} rows are it, right or wrong; the rest was judged"
+
+
+def _say(remark: str) -> None:
+    print(remark, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _bar(data: str) -> Iterator[Callable[[int, int], None] | None]:
+    """On a terminal a bar, which leaves no trace."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = TextColumn("replaying {task.description}", markup=False), BarColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(data, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

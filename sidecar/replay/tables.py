@@ -1,0 +1,67 @@
+"""What a replay found, for people: the verdicts, and the largest distances of each column."""
+
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sidecar.names import clean
+from sidecar.replay.findings import SCORES, Findings
+
+# More lines than this help nobody; the JSON has them all.
+MAX_LINES = 200
+
+
+def show(head: dict[str, Any], findings: Findings) -> None:
+    """Print to stdout."""
+    console = Console(highlight=False, markup=False)
+    loud = [d for d in head["detections"] if d["level"] != "event"]
+    if loud:
+        console.print(_detections(loud[:MAX_LINES]))
+    if findings.chunks:
+        console.print(_distances(findings))
+    events = len(head["detections"]) - len(loud)
+    rate = head["rows"] / max(head["seconds"], 1e-9)
+    said = f"{len(loud)} tickets and pages" if loud else "no ticket, no page"
+    console.print(
+        f"{head['rows']} rows in {head['seconds']:.2f} s ({rate:,.0f} rows/s): {said}; {events} events"
+    )
+
+
+def _detections(detections: list[dict[str, Any]]) -> Table:
+    titles = ("row", "level", "kind", "name", "signal", "score")
+    table = _table(titles, right={"row", "score"})
+    for found in detections:
+        score = "" if found["score"] is None else f"{found['score']:+.3f}"
+        cells = (str(found["row"]), found["level"], found["kind"], found["name"], found["signal"], score)
+        table.add_row(*(Text(clean(cell)) for cell in cells))
+    return table
+
+
+def _distances(findings: Findings) -> Table:
+    """The largest score of each column over all chunks, and where its PSI was."""
+    table = _table(("largest", "kind", *SCORES, "at row"), right={*SCORES, "at row"})
+    lines: dict[tuple[str, str, str], list[tuple[int, list[float]]]] = {}
+    for chunk in findings.chunks:
+        for column, scores in zip(chunk.layout.columns, chunk.scores.tolist(), strict=True):
+            lines.setdefault((chunk.model, column.kind, column.name), []).append((chunk.row, scores))
+    for (_, kind, name), of_chunks in list(lines.items())[:MAX_LINES]:
+        scores = np.array([s for _, s in of_chunks])
+        largest = [_figure(column) for column in scores.T]
+        row = of_chunks[int(np.argmax(scores[:, 0]))][0]
+        table.add_row(*(Text(cell) for cell in (name, kind, *largest, str(row))))
+    return table
+
+
+def _figure(values: Any) -> str:
+    known = values[np.isfinite(values)]
+    return f"{known.max():.3f}" if len(known) else ""
+
+
+def _table(titles: tuple[str, ...], right: set[str]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        table.add_column(title, justify="right" if title in right else "left")
+    return table
