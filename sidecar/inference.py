@@ -76,6 +76,46 @@ class Column:
     values: Values
 
 
+class End(StrEnum):
+    """How a generated answer ended. A closed set: it is a metric label."""
+
+    STOP = "stop"  # the model had said what it had to say
+    LENGTH = "length"  # no more tokens were allowed
+    TOOL = "tool"  # it asks for a tool to be called
+    FILTER = "filter"  # it was withheld, or refused
+    TRUNCATED = "truncated"  # the server stopped short of what the protocol promises
+    ERROR = "error"  # the server said that it failed
+    CLIENT_CLOSED = "client_closed"  # nobody listened any more
+
+
+@dataclass(slots=True)
+class Generation:
+    """What it took to generate an answer, and how that ended: counts and times, never text.
+
+    Token counts are None where nothing says them; what `cached_tokens` are a part of is the protocol's
+    business. `counted`: the server did not say how many came out, so the parts of its stream were counted.
+    `ends` has one for each choice whose end is known. Times are monotonic seconds, of streams only.
+    """
+
+    streamed: bool = False
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    counted: bool = False
+    ends: list[End] = field(default_factory=list)
+    tool_calls: int = 0
+    empty: int = 0
+    """Choices that ended without any content."""
+    first_token: float | None = None
+    last_token: float | None = None
+    seconds_per_token: float | None = None
+    stalls: int = 0
+    """Pauses of more than a second between two parts."""
+    truncated: bool = False
+    """The server ended the stream short of what its protocol promises."""
+    response_model: str = ""
+
+
 @dataclass(slots=True)
 class Inference:
     """What one exchange asked of which model, and what it answered.
@@ -100,5 +140,6 @@ class Inference:
     error: str = ""
     undecoded: Undecoded | None = None
     evidence: str = ""
+    generation: Generation | None = None
     elsewhere: bool = False
     decoupled: bool = False

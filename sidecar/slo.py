@@ -33,9 +33,12 @@ DEFAULT_OBJECTIVES = (
 
 
 def outcome_of(exchange: Exchange, inference: Inference) -> Outcome:
-    """How the exchange ended, an error found inside a successful answer included."""
-    if exchange.outcome is Outcome.OK and inference.error:
-        return Outcome.SERVER_ERROR
+    """How the exchange ended, also by what is inside a successful answer: an error, or no proper end."""
+    if exchange.outcome is Outcome.OK:
+        if inference.error:
+            return Outcome.SERVER_ERROR
+        if inference.generation is not None and inference.generation.truncated:
+            return Outcome.TRUNCATED
     return exchange.outcome
 
 

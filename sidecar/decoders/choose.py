@@ -112,10 +112,22 @@ def _decode(exchange: Exchange, claim: Claim, decoder: Decoder | None = None) ->
     except Exception as error:
         inference.rows, inference.features = 0, []
         _failed(inference, problems, error)
+    decoder = generative.reader_of(inference, decoder)
     if succeeded and exchange.status == 200:
         _read_answer(decoder, exchange, inference, problems)
+    elif _generated(exchange, inference):
+        _read_answer(decoder, exchange, inference, problems)
+        if inference.undecoded is not Undecoded.INTERNAL:
+            inference.undecoded = None
     _name_by_attributes(exchange, inference)
     return inference, problems
+
+
+def _generated(exchange: Exchange, inference: Inference) -> bool:
+    """Whether a stream that was cut is worth reading: what had come of it was generated all the same."""
+    if inference.generation is None or exchange.outcome is Outcome.UNOBSERVED:
+        return False
+    return exchange.streamed and exchange.status == 200
 
 
 def _read_answer(decoder: Decoder, exchange: Exchange, inference: Inference, problems: list[str]) -> None:

@@ -36,6 +36,7 @@ class Events:
         self._limits = limits
         self._budget = budget
         self._held = 0
+        self._full = False
         self.drop()
 
     def add(self, time: float, data: bytes, name: str = "") -> None:
@@ -77,7 +78,7 @@ class Events:
         """Give the memory back and forget."""
         self._budget.give_back(self._held)
         self._held = self._size = self._last_bytes = self._missed = 0
-        self._full: bool = False
+        self._full = False
         self._first: list[StreamEvent] = []
         self._last: deque[StreamEvent] = deque()
         self._times = array("d")

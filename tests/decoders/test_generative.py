@@ -2,7 +2,7 @@ import pytest
 
 from sidecar import decoders
 from sidecar.exchange import StreamEvent
-from sidecar.inference import Operation
+from sidecar.inference import Operation, Undecoded
 from tests.decoders.reading import decode, posted, read
 
 JSON = {"content-type": "application/json"}
@@ -56,9 +56,18 @@ def test_a_deployment_in_the_path_is_the_model():
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", [], {"model": None}])
-def test_a_body_that_cannot_be_read_is_not_undecoded(body):
-    inference = read("/v1/chat/completions", body, b"not json")
+def test_a_request_that_cannot_be_read_is_not_undecoded_since_its_answer_says_all(body):
+    inference = read("/v1/chat/completions", body, {"choices": [], "usage": {"prompt_tokens": 7}})
     assert inference.undecoded is None and inference.model.name == ""
+    assert inference.generation.input_tokens == 7
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [(b"not json", Undecoded.NOT_JSON), (b"", Undecoded.EMPTY_BODY), ([], Undecoded.SHAPE)],
+)
+def test_an_answer_that_cannot_be_read_is_undecoded_since_its_tokens_are_not_counted(answer, reason):
+    assert read("/v1/chat/completions", {"model": "m"}, answer).undecoded is reason
 
 
 def test_an_error_object_in_a_200_is_an_error_of_its_kind():

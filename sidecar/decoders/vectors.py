@@ -1,0 +1,65 @@
+"""Embeddings as outputs: how long each vector is and how many numbers it has. The vectors are not kept.
+
+A norm that drifts or is no number is what a broken embedding model shows; a dimension that changes breaks
+every index built on it. The trap: openai-python asks for base64 unless told otherwise, and gets
+little-endian 32-bit floats.
+"""
+
+import base64
+import binascii
+from typing import Any
+
+import numpy as np
+
+from sidecar.decoders import columns
+from sidecar.decoders.generation import objects
+from sidecar.inference import Column, Inference
+
+NORM, DIMENSION = "embedding.norm", "embedding.dimension"
+
+
+def fill_outputs(inference: Inference, vectors: list[Any]) -> None:
+    """One row for each vector. What is no vector of numbers is a null, and so an invalid prediction."""
+    columns.check_rows(len(vectors))
+    measured = [_measure(vector) for vector in vectors]
+    inference.rows = inference.rows or len(vectors)
+    if measured:
+        norms, dimensions = zip(*measured, strict=True)
+        inference.outputs = [Column(NORM, list(norms)), Column(DIMENSION, list(dimensions))]
+
+
+def of_answer(document: Any) -> list[Any]:
+    """The vectors in an answer, whoever's: OpenAI, vLLM's pooling, Ollama, TEI and Cohere."""
+    if type(document) is list:
+        return document
+    if type(document) is not dict:
+        return []
+    if type(document.get("data")) is list:
+        ordered = sorted(objects(document["data"]), key=_index)
+        return [item.get("embedding", item.get("data")) for item in ordered]
+    found = document.get("embeddings")
+    if type(found) is dict:  # by type: {"float": […], "int8": […]}
+        found = next((value for value in found.values() if type(value) is list), [])
+    if type(found) is list:
+        return found
+    return [document["embedding"]] if "embedding" in document else []
+
+
+def _index(item: dict[str, Any]) -> int:
+    index = item.get("index")
+    return index if type(index) is int else 0
+
+
+def _measure(vector: Any) -> tuple[float | None, int | None]:
+    """Norm and dimension of one vector; (None, None) if it is none."""
+    try:
+        if type(vector) is str:
+            numbers = np.frombuffer(base64.b64decode(vector, validate=True), "<f4").astype(np.float64)
+        else:
+            numbers = np.asarray(vector, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError, binascii.Error):
+        return None, None
+    if numbers.ndim != 1 or not numbers.size:
+        return None, None
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.sqrt(numbers @ numbers)), numbers.size
