@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -104,16 +105,18 @@ def test_an_empty_file_is_a_mistake(tmp_path):
     assert (failed.returncode, failed.stderr) == (2, f"{tmp_path}/a.csv: has no rows\n")
 
 
-def exchange(at: int, x: float) -> str:
-    body = {"inputs": [{"name": "x", "shape": [20], "datatype": "FP64", "data": [x + at % 7] * 20}]}
+def exchange(at: int, mean: float) -> str:
+    draw = random.Random(at)
+    numbers = [draw.gauss(mean, 1.0) for _ in range(20)]
+    body = {"inputs": [{"name": "x", "shape": [20], "datatype": "FP64", "data": numbers}]}
     answer = {"model_name": "m", "model_version": "1",
               "outputs": [{"name": "y", "shape": [20], "datatype": "FP64", "data": [0.5] * 20}]}  # fmt: skip
-    return json.dumps({"time": 1_700_000_000 + at, "target": "/v2/models/m/infer", "duration": 0.01,
+    return json.dumps({"time": 1_700_000_000 + at, "target": "/v2/models/m/infer", "status": 200, "duration": 0.01,
                        "request": json.dumps(body), "response": json.dumps(answer)})  # fmt: skip
 
 
 def test_recorded_exchanges_go_through_the_decoders_and_are_judged_by_model(tmp_path):
-    lines = [exchange(at, 0.0 if at < 600 else 50.0) for at in range(900)]
+    lines = [exchange(at, 0.0 if at < 600 else 3.0) for at in range(900)]
     (tmp_path / "traffic.jsonl").write_text("\n".join(lines))
     done = sidecar("replay", tmp_path / "traffic.jsonl", "--format", "json")
     found = json.loads(done.stdout)
