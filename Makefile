@@ -27,7 +27,7 @@ gen: $(DEVELOPMENT) ## write again what is generated: alert-rules, dashboards, r
 	@$(BIN)/python -m sidecar.generators
 
 bench: $(DEVELOPMENT) ## measure what the relay costs, and what reading costs
-	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
+	@set -e; for file in $$(grep -l __main__ benchmarks/*.py); do echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
 
 clean: ## remove everything that make made, .venv included
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov dist build
