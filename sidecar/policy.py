@@ -21,6 +21,25 @@ class ModelPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class PayloadRule:
+    """Where things are in JSON of no known protocol: JMESPath expressions, "" where nothing is said.
+
+    `features` are names, or an expression that finds them in the request. `for_model` is the model that
+    such exchanges belong to when they do not say. `paths` are shell patterns in which `*` stands for any
+    characters; without any, the rule holds for all JSON that no protocol claims.
+    """
+
+    paths: tuple[str, ...] = ()
+    rows: str = ""
+    features: str | tuple[str, ...] = ()
+    predictions: str = ""
+    id: str = ""
+    model: str = ""
+    version: str = ""
+    for_model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """The policy of every model: `models` by name, `default` for the rest.
 

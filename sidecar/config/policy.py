@@ -5,11 +5,13 @@ all commented out is no mistake. What a section says is laid over the policy of 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
+from sidecar.config.expressions import Expression, NamesOrExpression, PathPattern
 from sidecar.config.values import (
     AS_DURATION,
     Category,
@@ -22,7 +24,7 @@ from sidecar.config.values import (
     Runbook,
     duration,
 )
-from sidecar.policy import ModelPolicy
+from sidecar.policy import ModelPolicy, PayloadRule
 from sidecar.reference import ColumnType, Expectation
 from sidecar.slo import Objective
 
@@ -171,6 +173,51 @@ class DriftSection(Section):
     )
 
 
+class PayloadSection(Section):
+    """Where things are in JSON of no known protocol, in JMESPath. Protocols we know are never overruled."""
+
+    paths: list[PathPattern] = Field(
+        default=[],
+        description="Which requests: paths, in which `*` stands for any characters. Default: POSTs of JSON "
+        "that no protocol claims. Needed under a model.",
+        examples=["/fraud/*"],
+    )
+    rows: Expression | None = Field(
+        default=None,
+        description="The rows in a request: a list with an item for each, an object of lists, or one row. "
+        "Default: where they usually are.",
+        examples=["data.rows"],
+    )
+    features: NamesOrExpression | None = Field(
+        default=None,
+        description="The names of the features where rows are lists: a list of names, or where in the "
+        "request they are. Default: `input[0]`, `input[1]`…",
+        examples=["[age, income]"],
+    )
+    predictions: Expression | None = Field(
+        default=None,
+        description="The predictions in an answer, one for each row. Default: where they usually are.",
+        examples=["result[].score"],
+    )
+    id: Expression | None = Field(
+        default=None,
+        description="The request's id, in the request or the answer. Default: `id`, or the usual headers.",
+    )
+    model: Expression | None = Field(
+        default=None, description="The model's name, in the request or the answer."
+    )
+    version: Expression | None = Field(
+        default=None, description="The model's version, in the request or the answer."
+    )
+
+    def rule(self, base: PayloadRule, for_model: str = "") -> PayloadRule:
+        """`base` with what is said here on top."""
+        said = {key: value for key in type(self).model_fields if (value := getattr(self, key))}
+        if "paths" in said:
+            said["paths"] = tuple(said["paths"])
+        return replace(base, **said, for_model=for_model)
+
+
 class JudgedSection(Section):
     """What traffic is judged by: the keys that stand both at the top and under a model."""
 
@@ -178,6 +225,9 @@ class JudgedSection(Section):
     features: dict[str, FeatureSection] = Field(default={}, description="Expectations, by feature.")
     slos: SlosSection = Field(default=SlosSection(), description="Objectives.")
     drift: DriftSection = Field(default=DriftSection(), description="How drift is judged.")
+    payload: PayloadSection = Field(
+        default=PayloadSection(), description="Where things are in JSON of no known protocol."
+    )
 
     def policy(self, base: ModelPolicy, owner: str | None, runbook: str | None) -> ModelPolicy:
         """`base` with what is said here on top."""
@@ -195,7 +245,7 @@ class JudgedSection(Section):
 class PolicySection(JudgedSection):
     """What is said for one model, or for `*`: every model that has no entry of its own."""
 
-    later = frozenset({"approved_versions", "payload", "metrics"})
+    later = frozenset({"approved_versions", "metrics"})
     owner: Name | None = Field(default=None, description="Who is paged.")
     runbook: Runbook | None = Field(
         default=None,

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field, PlainValidator, PrivateAttr
 
 from sidecar.address import Address, Route
-from sidecar.config.policy import Conflict, JudgedSection, PolicySection, Section
+from sidecar.config.policy import Conflict, JudgedSection, PayloadSection, PolicySection, Section
 from sidecar.config.values import (
     AS_DURATION,
     AddressValue,
@@ -25,7 +25,7 @@ from sidecar.config.values import (
     whole,
 )
 from sidecar.inference import ModelRef
-from sidecar.policy import ModelPolicy, Policies
+from sidecar.policy import ModelPolicy, PayloadRule, Policies
 from sidecar.slo import DEFAULT_OBJECTIVES
 
 
@@ -135,7 +135,7 @@ class DrainSection(Section):
 class Settings(JudgedSection):
     """Everything. What judges traffic holds for every model when it stands at the top."""
 
-    later = frozenset({"payload", "metrics", "admin_token_file", "state"})
+    later = frozenset({"metrics", "admin_token_file", "state"})
     listen: AddressValue = Field(
         default=Address("0.0.0.0", 18080),  # noqa: S104 - clients of a pod come from outside it
         description="Where clients connect. All interfaces: clients come from outside the pod.",
@@ -194,6 +194,23 @@ class Settings(JudgedSection):
         if self.upstream is None and not self.redirect:
             return []
         return [Route(self.listen, None if self.redirect else self.upstream)]
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """A payload of one model that does not say which requests are that model's."""
+        for name, model in self.models.items():
+            if name != "*" and model.payload != PayloadSection() and not model.payload.paths:
+                yield (
+                    f"models.{name}.payload.paths",
+                    "missing; say which requests are this model's, such as [/score]",
+                )
+
+    def payload_rules(self) -> tuple[PayloadRule, ...]:
+        """How to read JSON of no known protocol: the models' own rules first, then that of all others."""
+        nothing, default = PayloadRule(), self.models.get("*", PolicySection()).payload
+        general = default.rule(self.payload.rule(nothing))
+        models = [(name, m.payload) for name, m in self.models.items() if name != "*" and m.payload.paths]
+        rules = [payload.rule(general, name) for name, payload in models]
+        return (*rules, *([general] if general != nothing else []))
 
     def policies(self) -> Policies:
         """What the operator wants of each model."""

@@ -3,14 +3,12 @@
 from sidecar.decoders.choose import ALL, claim, decode, explain, other_kind, unread
 from sidecar.decoders.configured import Decoders
 from sidecar.decoders.decoder import Claim, Decoder, Undecodable
-from sidecar.decoders.payload import PayloadRule
 
 __all__ = [
     "ALL",
     "Claim",
     "Decoder",
     "Decoders",
-    "PayloadRule",
     "Undecodable",
     "claim",
     "decode",

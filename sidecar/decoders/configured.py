@@ -9,12 +9,15 @@ from sidecar.decoders import body, choose, paths
 from sidecar.decoders.decoder import Claim, Decoder
 from sidecar.decoders.generic_json import GenericJson
 from sidecar.decoders.opaque import Opaque
-from sidecar.decoders.payload import Payload, PayloadRule
+from sidecar.decoders.payload import Payload
 from sidecar.exchange import Exchange
 from sidecar.inference import Inference
+from sidecar.policy import PayloadRule
 
-# Whoever claims an exchange under these names guessed; a mapping knows better. Nobody else is overruled.
-_GUESSES = frozenset({GenericJson.name, Opaque.name})
+# TorchServe's protocol names a model in the path and leaves the bodies to whoever wrote the handler.
+_TORCHSERVE = "torchserve"
+# Whoever claims an exchange under these names guesses at bodies; a mapping knows. Nobody else is overruled.
+_GUESSES = frozenset({GenericJson.name, Opaque.name, _TORCHSERVE})
 
 
 class Decoders:
@@ -29,11 +32,15 @@ class Decoders:
         if self._payload is None or (found is not None and found.protocol not in _GUESSES):
             return found
         media = body.media_of(headers.get("content-type", ""))
-        return self._payload.claim(method, paths.normal(target), media) or found
+        return self._payload.claim(method, paths.normal(target), media, found) or found
 
     def decode(self, exchange: Exchange, claim: Claim) -> Inference:
         """What a claimed exchange meant; see `choose.decode`. Never raises."""
         return choose.decode(exchange, claim, self.reader(claim))
+
+    def unread(self, exchange: Exchange, claim: Claim) -> Inference:
+        """What a claimed exchange is without a look into its bodies."""
+        return choose.unread(exchange, claim)
 
     def reader(self, claim: Claim) -> Decoder | None:
         """The decoder that reads what was claimed, if it is not one of `choose.ALL`."""

@@ -8,13 +8,14 @@ about an exchange that a protocol recognises.
 import fnmatch
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sidecar.decoders import body, columns, generic_answer, generic_json, paths, predictions
 from sidecar.decoders.decoder import Claim, Undecodable
 from sidecar.exchange import Exchange
-from sidecar.inference import Column, Inference, ModelRef, Operation, Undecoded
+from sidecar.inference import UNKNOWN, Column, Inference, ModelRef, Operation, Undecoded
+from sidecar.policy import PayloadRule
 
 if TYPE_CHECKING:
     from sidecar.decoders.expression import Expression
@@ -22,25 +23,6 @@ if TYPE_CHECKING:
 _GENERIC = generic_json.GenericJson()
 # An id longer than this is no id; it would only cost memory in whatever remembers it.
 _LONGEST_ID = 256
-
-
-@dataclass(frozen=True, slots=True)
-class PayloadRule:
-    """One mapping: expressions as text, "" where nothing is said.
-
-    `features` are names, or an expression that finds them in the request. `for_model` is the model that
-    such exchanges belong to when they do not say. `paths` are shell patterns in which `*` stands for any
-    characters; without any, the rule holds for whatever `generic_json` would read.
-    """
-
-    paths: tuple[str, ...] = ()
-    rows: str = ""
-    features: str | tuple[str, ...] = ()
-    predictions: str = ""
-    id: str = ""
-    model: str = ""
-    version: str = ""
-    for_model: str = ""
 
 
 class Payload:
@@ -52,13 +34,12 @@ class Payload:
         """`rules` have been checked: an expression that is none raises ValueError."""
         self._rules = [_Rule(rule) for rule in rules]
 
-    def claim(self, method: str, path: str, media: str) -> Claim | None:
-        """POST or PUT where a rule holds."""
+    def claim(self, method: str, path: str, media: str, guessed: Claim | None = None) -> Claim | None:
+        """POST or PUT where a rule holds; `guessed` is what would be claimed without us."""
         if method not in ("POST", "PUT"):
             return None
-        guessed = _GENERIC.claim(method, path, media)
         for rule in self._rules:
-            if rule.paths is None and guessed is not None:
+            if rule.paths is None and guessed is not None and guessed.protocol != UNKNOWN:
                 why = "a payload is configured for JSON of no known protocol"
                 return replace(guessed, protocol=self.name, evidence=why)
             if rule.paths is not None and rule.paths.match(path):

@@ -8,8 +8,9 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from sidecar import catalog, decoders
+from sidecar import catalog
 from sidecar.chunk import Chunk, Kind
+from sidecar.decoders import Decoders, other_kind
 from sidecar.exchange import Exchange, Outcome
 from sidecar.monitors.monitor import Monitor
 from sidecar.observer.attribution import Attribution
@@ -35,7 +36,9 @@ class Expiring(Protocol):
 class Observer:
     """Reads what crosses the relay and folds it into the registry."""
 
-    def __init__(self, registry: Registry, attribution: Attribution) -> None:
+    def __init__(
+        self, registry: Registry, attribution: Attribution, decoders: Decoders | None = None
+    ) -> None:
         self.registry = registry
         self.wire = Wire()
         self.totals = RelayTotals(registry)
@@ -43,6 +46,7 @@ class Observer:
         self.monitors: Sequence[Monitor] = ()
         self.expiring: Sequence[Expiring] = (attribution,)
         self._attribution = attribution
+        self._decoders = decoders or Decoders()
         self._next_expiry = 0.0
         self._other = registry.counter(catalog.OTHER_EXCHANGES)
         for kind in catalog.OTHER_KINDS:
@@ -62,11 +66,11 @@ class Observer:
 
     def observe(self, exchange: Exchange) -> None:
         """Take one exchange, from the wire or from elsewhere."""
-        claim = decoders.claim(exchange.method, exchange.target, exchange.request_headers)
+        claim = self._decoders.claim(exchange.method, exchange.target, exchange.request_headers)
         if claim is None:
             self._count_other(exchange)
             return
-        read = decoders.decode if self.shedding.decoding else decoders.unread
+        read = self._decoders.decode if self.shedding.decoding else self._decoders.unread
         inference = read(exchange, claim)
         self._attribution.attribute(exchange, inference)
         for monitor in self.monitors:
@@ -90,7 +94,7 @@ class Observer:
     def open_models(self, now: Callable[[], float]) -> Iterator[str]:
         """The model name of every inference exchange that is open."""
         for request in self.wire.open_exchanges():
-            claim = decoders.claim(request.method, request.target, request.request_headers)
+            claim = self._decoders.claim(request.method, request.target, request.request_headers)
             if claim is not None:
                 yield self._attribution.model_of(claim.model.name, request.route, now())
 
@@ -108,7 +112,7 @@ class Observer:
         if exchange.outcome is Outcome.UNOBSERVED:
             self._unobserved.add(1)
         elif exchange.method:
-            self._other.add(1, decoders.other_kind(exchange.method, exchange.target))
+            self._other.add(1, other_kind(exchange.method, exchange.target))
 
     def _count_connections(self) -> None:
         now = self.wire.connections()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from sidecar import clock
 from sidecar.config import Settings
+from sidecar.decoders import Decoders
 from sidecar.monitors.distribution import Distribution
 from sidecar.monitors.drift import Drift
 from sidecar.monitors.features import Features
@@ -37,7 +38,7 @@ class Pipeline:
         self.references = LearntReferences(given=given, default=default)
         self.drift = Drift(self.registry, self.references, policies)
         attribution = Attribution(policies)
-        self.observer = Observer(self.registry, attribution)
+        self.observer = Observer(self.registry, attribution, Decoders(settings.payload_rules()))
         objectives = Objectives(self.registry, policies)
         # What judges rows by the reference comes before what learns it: a row is never its own reference.
         row_monitors = (

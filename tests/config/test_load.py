@@ -1,6 +1,7 @@
 """What a configuration may say, and the exact sentence for each thing that it may not."""
 
 import os
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from sidecar.config import problems as config_problems
 from sidecar.config.load import _Layers, _settle
 from sidecar.errors import ConfigError, UsageError
 from sidecar.inference import ModelRef
+from sidecar.policy import PayloadRule
 from sidecar.reference import ColumnType, Expectation
 from sidecar.slo import DEFAULT_OBJECTIVES, Objective
 
@@ -80,7 +82,6 @@ BAD = [
     ("drain:\n  grace: 1s\n  grace: 2s", "drain.grace: given twice (lines 2 and 3); keep one"),
     # --- keys of later versions are not silently ignored
     ("tls: {cert: c.pem}", "tls.key: missing; give a value"),
-    ("payload: {rows: $.rows}", "payload: not supported by this version; leave it out"),
     ("metrics: {merge: http://h/metrics}", "metrics: not supported by this version; leave it out"),
     ("state:", "state: not supported by this version; leave it out"),
     ("state: {dir: /s}", "state: not supported by this version; leave it out"),
@@ -89,6 +90,27 @@ BAD = [
      "models.fraud.approved_versions: not supported by this version; leave it out"),
     ("otlp: {headers: {authorization: hunter2}}",
      "otlp.headers: not supported by this version; use the OTEL_EXPORTER_OTLP_* and OTEL_METRIC_* variables"),
+    # --- payload
+    ("payload: {rows: $.data.rows}",
+     "payload.rows: '$.data.rows' is JSONPath; JMESPath has no $: give data.rows"),
+    ("payload: {predictions: 'result[.score'}",
+     "payload.predictions: 'result[.score' is no JMESPath expression: '.' at character 8 is not expected "
+     "there; give a JMESPath expression such as data.rows"),
+    ("payload: {rows: count(@)}",
+     "payload.rows: JMESPath has no function count(); give a JMESPath expression such as data.rows"),
+    ("payload: {rows: [a]}",
+     "payload.rows: a list is not allowed; give a JMESPath expression such as data.rows"),
+    ("payload: {features: [a, a]}",
+     "payload.features: a name is there twice; give each feature one of its own"),
+    ("payload: {paths: [score]}",
+     "payload.paths[0]: score is not allowed; give a path such as /score or /fraud/*"),
+    ("payload: {paths: /score}", "payload.paths: /score is not allowed; give a list, such as [a, b]"),
+    ("payload: {row: a}", "payload.row: no such key; did you mean payload.rows?"),
+    ("models: {fraud: {payload: {rows: a}}}",
+     "models.fraud.payload.paths: missing; say which requests are this model's, such as [/score]"),
+    ("models: {fraud: {payload: {paths: [/f], id: 'a['}}}",
+     "models.fraud.payload.id: 'a[' is no JMESPath expression: it ends too early; give a JMESPath "
+     "expression such as data.rows"),
     # --- addresses
     ("ingest: {ext_proc: 18091}",
      "ingest.ext_proc: 18091 is not an address; give the host too, such as 127.0.0.1:18091"),
@@ -160,7 +182,7 @@ BAD = [
     ("workers: 0", "workers: 0 is not allowed; give a number of processes from 1 to 64"),
     ("workers: two", "workers: two is not allowed; give a number of processes from 1 to 64"),
     ("models: {fraud: 3}", "models.fraud: 3 is not allowed; give a mapping with keys such as "
-     "reference, features, slos, drift, owner, runbook"),
+     "reference, features, slos, drift, payload, owner, runbook"),
     ("model: {owner: ''}", "model.owner: '' is not allowed; give a name"),
     ("model: {name: [a]}", "model.name: a list is not allowed; give a name"),
     ('model: {name: "a\\nb"}', "model.name: 'a\\nb' is not allowed; give a name"),
@@ -171,8 +193,8 @@ BAD = [
     ("otlp: {endpoint: 'ftp://user:hunter2@h'}", "otlp.endpoint: ftp://…@h is not allowed; "
      "give a URL such as http://collector:4317"),
     ("workers: !!python/name:os.system 1", "workers: a tag (!…) is not allowed; give the plain value"),
-    ("{\"\\e[31m\": 1}", "'\\x1b[31m': no such key; keys here are reference, features, slos, drift, listen, "
-     "upstream, routes, admin, model, models, otlp, ingest, …"),
+    ("{\"\\e[31m\": 1}", "'\\x1b[31m': no such key; keys here are reference, features, slos, drift, payload, "
+     "listen, upstream, routes, admin, model, models, otlp, …"),
 ]  # fmt: skip
 
 
@@ -230,8 +252,8 @@ def test_every_problem_is_reported_at_once_each_where_it_was_said(tmp_path):
         "sidecar.yaml: slos.latency.threshold: 1 has no unit; give 1s or 1ms",
         "sidecar.yaml: workers: 0 is not allowed; give a number of processes from 1 to 64",
         "sidecar.yaml: zzz: given twice (lines 3 and 4); keep one",
-        "sidecar.yaml: zzz: no such key; keys here are reference, features, slos, drift, listen, upstream, "
-        "routes, admin, model, models, otlp, ingest, …",
+        "sidecar.yaml: zzz: no such key; keys here are reference, features, slos, drift, payload, listen, "
+        "upstream, routes, admin, model, models, otlp, …",
     ]
 
 
@@ -294,6 +316,26 @@ def test_settings_survive_the_journey_to_another_process(tmp_path):
     assert received == sent
     assert received.policies() == sent.policies()
     assert received.resolved_routes() == [Route(Address("127.0.0.1", 18080), Address(path="/run/model.sock"))]
+
+
+PAYLOAD = """
+payload: {rows: data.rows, features: [age, income], predictions: "result[].score"}
+models:
+  fraud: {payload: {paths: [/fraud/*], id: meta.id, features: columns}}
+  churn: {owner: team}
+  "*": {payload: {version: meta.version}}
+"""
+
+
+def test_a_payload_is_a_rule_and_that_of_a_model_is_laid_over_that_of_all(tmp_path):
+    read = Settings.model_validate_json(load(PAYLOAD, tmp_path=tmp_path).model_dump_json())
+    general = PayloadRule(
+        rows="data.rows", features=("age", "income"), predictions="result[].score", version="meta.version"
+    )
+    fraud = replace(general, paths=("/fraud/*",), id="meta.id", features="columns", for_model="fraud")
+    assert read.payload_rules() == (fraud, general)
+    assert load().payload_rules() == ()
+    assert load(env={"SIDECAR_PAYLOAD__ROWS": "x"}).payload_rules() == (PayloadRule(rows="x"),)
 
 
 def test_the_defaults_survive_the_journey_too():

@@ -7,8 +7,9 @@ import sys
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from sidecar.decoders import Decoders, PayloadRule
+from sidecar.decoders import Decoders
 from sidecar.inference import MISSING, ModelRef, Operation, Undecoded
+from sidecar.policy import PayloadRule
 from tests.decoders.reading import V1, V2, posted, table, tensor
 from tests.decoders.test_conformance import bodies, check
 
