@@ -111,8 +111,9 @@ def exchange(at: int, mean: float) -> str:
     body = {"inputs": [{"name": "x", "shape": [20], "datatype": "FP64", "data": numbers}]}
     answer = {"model_name": "m", "model_version": "1",
               "outputs": [{"name": "y", "shape": [20], "datatype": "FP64", "data": [0.5] * 20}]}  # fmt: skip
-    return json.dumps({"time": 1_700_000_000 + at, "target": "/v2/models/m/infer", "status": 200, "duration": 0.01,
-                       "request": json.dumps(body), "response": json.dumps(answer)})  # fmt: skip
+    said = {"target": "/v2/models/m/infer", "status": 200, "duration": 0.01}
+    bodies = {"request": json.dumps(body), "response": json.dumps(answer)}
+    return json.dumps({"time": 1_700_000_000 + at, **said, **bodies})
 
 
 def test_recorded_exchanges_go_through_the_decoders_and_are_judged_by_model(tmp_path):
