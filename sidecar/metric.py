@@ -49,3 +49,14 @@ class Metric:
         name = self.name.removesuffix("_total")
         name = name.removesuffix(_UNIT_SUFFIX.get(self.unit, ""))
         return name.replace("_", ".")
+
+    @property
+    def otlp_labels(self) -> tuple[str, ...]:
+        """The name of each label as an attribute: those of OpenTelemetry's conventions have dots."""
+        return tuple(map(_attribute, self.labels))
+
+
+def _attribute(label: str) -> str:
+    if label.startswith("gen_ai_"):
+        return "gen_ai." + label.removeprefix("gen_ai_").replace("_", ".")
+    return "error.type" if label == "error_type" else label

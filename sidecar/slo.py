@@ -59,6 +59,24 @@ def latency(exchange: Exchange, outcome: Outcome, threshold: float) -> bool | No
     return duration <= threshold
 
 
+def time_to_first_token(
+    exchange: Exchange, inference: Inference, outcome: Outcome, threshold: float
+) -> bool | None:
+    """Good, bad, or None: only streams that ended well and had any content are judged."""
+    seconds = seconds_to_first_token(exchange, inference)
+    if outcome is not Outcome.OK or seconds is None:
+        return None
+    return seconds <= threshold
+
+
+def seconds_to_first_token(exchange: Exchange, inference: Inference) -> float | None:
+    """Last byte of the request to the first part with content; None unless both were seen. Never negative."""
+    asked, generation = exchange.timings.request_last, inference.generation
+    if asked is None or generation is None or generation.first_token is None:
+        return None
+    return max(generation.first_token - asked, 0.0)
+
+
 def _gave_up(exchange: Exchange, patience: float) -> bool:
     timings = exchange.timings
     if timings.response_first is not None:

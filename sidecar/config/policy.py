@@ -132,6 +132,15 @@ class LatencySection(ObjectiveSection):
     )
 
 
+class FirstTokenSection(ObjectiveSection):
+    """How many streamed answers must begin soon enough."""
+
+    threshold: Annotated[float, PlainValidator(duration("1ms", "1h")), AS_DURATION] = Field(
+        description="A stream whose first content comes later is a bad event.",
+        examples=["1s"],
+    )
+
+
 class SlosSection(Section):
     """The objectives. Availability and feature availability always exist; the others when set."""
 
@@ -142,6 +151,10 @@ class SlosSection(Section):
     latency: LatencySection | None = Field(
         default=None,
         description="Off by default: nobody but you knows how fast is fast enough.",
+    )
+    time_to_first_token: FirstTokenSection | None = Field(
+        default=None,
+        description="Off by default. Streamed answers only; `latency` is about the others.",
     )
     feature_availability: ObjectiveSection | None = Field(
         default=None,

@@ -95,7 +95,9 @@ def _minus(value: Distribution, before: Distribution) -> Distribution:
 
 
 def _attributes(metric: Metric, labels: Labels) -> dict[str, str]:
-    return {name: _text(value) for name, value in zip(metric.labels, labels, strict=True)}
+    pairs = zip(metric.otlp_labels, labels, strict=True)
+    # The conventions leave an attribute out where there is nothing to say; empty labels are ours.
+    return {name: _text(value) for name, value in pairs if value or "." not in name}
 
 
 def _text(value: str) -> str:

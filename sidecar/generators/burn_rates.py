@@ -64,12 +64,14 @@ _SLOW_WINDOWS = ("1d", "3d")
 ALERT_OF = {
     "availability": "InferenceAvailabilityBurn",
     "latency": "InferenceLatencyBurn",
+    "time_to_first_token": "InferenceTimeToFirstTokenBurn",
     "feature_availability": "InferenceFeatureAvailabilityBurn",
     "prediction_validity": "InferencePredictionValidityBurn",
 }
 _BAD_EVENT = {
     "availability": "inference requests fail",
     "latency": "answers are slower than the threshold",
+    "time_to_first_token": "streamed answers begin later than the threshold",
     "feature_availability": "rows lack a required feature",
     "prediction_validity": "predictions are not usable (NaN, infinite, null or of the wrong shape)",
 }

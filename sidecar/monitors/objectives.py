@@ -1,7 +1,8 @@
 """Good and bad events of each objective: what every burn-rate rule is built on.
 
-Availability and latency are judged exchange by exchange, feature availability row by row, prediction
-validity prediction by prediction. What says nothing about an objective is in neither count.
+Availability, latency and the time to the first token are judged exchange by exchange, feature
+availability row by row, prediction validity prediction by prediction. What says nothing about an
+objective is in neither count.
 """
 
 import numpy as np
@@ -12,7 +13,14 @@ from sidecar.exchange import Exchange
 from sidecar.inference import Inference
 from sidecar.policy import Policies
 from sidecar.registry import Registry
-from sidecar.slo import PATIENCE_SECONDS, Objective, availability, latency, outcome_of
+from sidecar.slo import (
+    PATIENCE_SECONDS,
+    Objective,
+    availability,
+    latency,
+    outcome_of,
+    time_to_first_token,
+)
 
 _UNUSABLE = [int(state) for state in UNAVAILABLE]
 
@@ -31,13 +39,18 @@ class Objectives:
         model = (inference.model.name, inference.model.version)
         outcome = outcome_of(exchange, inference)
         objectives = self._objectives(model)
-        threshold = next((o.threshold for o in objectives.values() if o.slo == "latency"), None)
+        threshold = _threshold(objectives, "latency")
         if "availability" in objectives:
             # Whoever waits past the latency threshold for a first byte met a hung model.
             patience = PATIENCE_SECONDS if threshold is None else threshold
             self._judge(model, "availability", availability(exchange, outcome, patience))
         if threshold is not None:
             self._judge(model, "latency", latency(exchange, outcome, threshold))
+        first = _threshold(objectives, "time_to_first_token")
+        if first is not None:
+            self._judge(
+                model, "time_to_first_token", time_to_first_token(exchange, inference, outcome, first)
+            )
 
     def fold(self, batch: Batch) -> None:
         """Judge rows and predictions. Rows without any feature say nothing about features."""
@@ -71,6 +84,11 @@ class Objectives:
     def _count(self, model: tuple[str, str], slo: str, good: int, bad: int) -> None:
         self._events.add(good, *model, slo, "good")
         self._events.add(bad, *model, slo, "bad")
+
+
+def _threshold(objectives: dict[str, Objective], slo: str) -> float | None:
+    objective = objectives.get(slo)
+    return None if objective is None else objective.threshold
 
 
 def _valid_predictions(batch: Batch) -> tuple[int, int]:

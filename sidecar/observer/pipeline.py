@@ -12,6 +12,7 @@ from sidecar.decoders import Decoders
 from sidecar.monitors.distribution import Distribution
 from sidecar.monitors.drift import Drift
 from sidecar.monitors.features import Features
+from sidecar.monitors.generation import Generations
 from sidecar.monitors.in_flight import InFlight
 from sidecar.monitors.objectives import Objectives
 from sidecar.monitors.predictions import Predictions
@@ -50,12 +51,14 @@ class Pipeline:
             self.references,
         )
         self.rows = Rows(row_monitors, policies, self.references)
+        generations = Generations(self.registry)
         in_flight = InFlight(self.registry, lambda: self.observer.open_models(now))
         self.registry.before_snapshot(in_flight.refresh)
-        self.observer.expiring = (attribution, self.rows)
+        self.observer.expiring = (attribution, self.rows, generations)
         self.observer.monitors = (
             Traffic(self.registry),
             UndecodedExchanges(self.registry),
+            generations,
             objectives,
             in_flight,
             self.rows,

@@ -48,5 +48,7 @@ def own_series(text: str) -> Series:
             if "le" in labels:
                 labels["le"] = repr(float(labels["le"]))
             if not sample.name.startswith("process_"):
-                found[(sample.name, frozenset(labels.items()))] = sample.value
+                # To Prometheus an empty label is one that is not there.
+                there = frozenset((label, value) for label, value in labels.items() if value)
+                found[(sample.name, there)] = sample.value
     return found

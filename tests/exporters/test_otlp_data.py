@@ -31,6 +31,24 @@ def test_after_the_standard_translation_otlp_says_exactly_what_a_scrape_says():
     }
 
 
+def test_generative_models_are_described_by_the_attributes_of_the_convention():
+    registry = Registry(started=1_000.0)
+    durations = registry.histogram(catalog.GEN_AI_REQUEST_DURATION)
+    durations.observe(1.0, "m", "1", "chat", "openai", "m", "m-2026", "")
+    durations.observe(1.0, "m", "1", "chat", "openai", "m", "m-2026", "server_error")
+    points = sent(registry.snapshot())["gen_ai.server.request.duration"].histogram.data_points
+    fine, failed = ({a.key: a.value.string_value for a in point.attributes} for point in points)
+    assert fine == {
+        "model_name": "m",
+        "model_version": "1",
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "m",
+        "gen_ai.response.model": "m-2026",
+    }
+    assert failed == {**fine, "error.type": "server_error"}
+
+
 def test_names_are_dotted_and_units_are_given():
     found = sent(filled_registry().snapshot())
 

@@ -30,7 +30,7 @@ def _add(found: Series, metric: pb.Metric) -> None:
     kind = metric.WhichOneof("data")
     name = prometheus_name(metric)
     for point in getattr(metric, kind).data_points:
-        labels = {a.key: a.value.string_value for a in point.attributes}
+        labels = {_name(a.key): a.value.string_value for a in point.attributes}
         if kind != "histogram":
             _set(found, name, labels, point.as_double)
             continue
@@ -43,7 +43,8 @@ def _add(found: Series, metric: pb.Metric) -> None:
 
 
 def _set(found: Series, name: str, labels: dict[str, str], value: float) -> None:
-    key = (name, frozenset(labels.items()))
+    # To Prometheus an empty label is one that is not there.
+    key = (name, frozenset((label, value) for label, value in labels.items() if value))
     assert key not in found, f"two series are one: {key}"
     found[key] = value
 
@@ -51,10 +52,14 @@ def _set(found: Series, name: str, labels: dict[str, str], value: float) -> None
 def prometheus_name(metric: pb.Metric) -> str:
     """The name Prometheus gives to an OTLP metric."""
     kind = metric.WhichOneof("data")
-    name = re.sub("[^a-zA-Z0-9_:]", "_", metric.name)
+    name = _name(metric.name)
     unit = _UNITS.get(metric.unit, "")
     if metric.unit == "1" and kind == "gauge":
         unit = "ratio"
     if unit and unit not in name.split("_"):
         name = f"{name}_{unit}"
     return f"{name}_total" if kind == "sum" and metric.sum.is_monotonic else name
+
+
+def _name(dotted: str) -> str:
+    return re.sub("[^a-zA-Z0-9_:]", "_", dotted)
