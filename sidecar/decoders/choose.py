@@ -4,12 +4,8 @@ The head of the request decides: `claim` asks each member of `ALL` in order. To 
 file and a line here.
 """
 
-import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
-
-import numpy as np
 
 from sidecar.decoders import body, forms, generative, grpc, paths
 from sidecar.decoders.decoder import Claim, Decoder, Undecodable
@@ -23,7 +19,7 @@ from sidecar.decoders.seldon import Seldon
 from sidecar.decoders.torchserve import TorchServe
 from sidecar.decoders.vertex import Vertex
 from sidecar.exchange import Exchange, Outcome
-from sidecar.inference import MISSING, Inference, ModelRef, Undecoded
+from sidecar.inference import Inference, ModelRef, Undecoded
 
 # gRPC by its media type, those with paths of their own, then what bodies are like, then what nobody reads.
 ALL: tuple[Decoder, ...] = (
@@ -43,8 +39,6 @@ _BY_NAME = {decoder.name: decoder for decoder in ALL}
 # A server has a handful of routes; the rest is scanners. About 1 MB when full.
 _REMEMBERED_CLAIMS = 2048
 _LONGEST_REMEMBERED = 512
-# Enough to recognise a column in `explain` without printing somebody's whole batch.
-_SAMPLE = 3
 
 other_kind = paths.other_kind
 
@@ -79,7 +73,7 @@ def decode(exchange: Exchange, claim: Claim, decoder: Decoder | None = None) -> 
     `undecoded` is set when the upstream answered successfully and the request, or an answer of status
     200, could not be read; what could be read of the other side is there all the same.
     """
-    return _decode(exchange, claim, decoder)[0]
+    return read(exchange, claim, decoder)[0]
 
 
 def unread(exchange: Exchange, claim: Claim) -> Inference:
@@ -97,7 +91,7 @@ def _begun(exchange: Exchange, claim: Claim) -> Inference:
     return inference
 
 
-def _decode(exchange: Exchange, claim: Claim, decoder: Decoder | None = None) -> tuple[Inference, list[str]]:
+def read(exchange: Exchange, claim: Claim, decoder: Decoder | None = None) -> tuple[Inference, list[str]]:
     """The inference, and what went wrong in sentences."""
     decoder = decoder or _BY_NAME.get(claim.protocol, ALL[-1])
     inference = _begun(exchange, claim)
@@ -159,40 +153,3 @@ def _failed(inference: Inference, problems: list[str], error: Exception) -> None
     """A fault of ours. Its type is told, its message is not: it may quote the payload."""
     problems.append(f"internal: {type(error).__name__}")
     inference.undecoded = Undecoded.INTERNAL
-
-
-def explain(exchange: Exchange) -> dict[str, Any]:
-    """Which decoder read an exchange, why, and what it read: for a person, as JSON can hold it.
-
-    Holds samples of the payload: only ever for whoever gave us the exchange to explain.
-    """
-    claimed = claim(exchange.method, exchange.target, exchange.request_headers)
-    if claimed is None:
-        return {"inference": False, "kind": other_kind(exchange.method, exchange.target)}
-    inference, problems = _decode(exchange, claimed)
-    return {
-        "inference": True,
-        "protocol": inference.protocol,
-        "operation": inference.operation.value,
-        "evidence": inference.evidence,
-        "model": {"name": inference.model.name, "version": inference.model.version},
-        "request_id": inference.request_id,
-        "rows": inference.rows,
-        "features": {column.name: _sample(column.values) for column in inference.features},
-        "outputs": {column.name: _sample(column.values) for column in inference.outputs},
-        "error": inference.error,
-        "undecoded": inference.undecoded.value if inference.undecoded else None,
-        "problems": problems,
-    }
-
-
-def _sample(values: Any) -> list[Any]:
-    sample = values[:_SAMPLE]
-    return [_plain(value) for value in (sample.tolist() if isinstance(sample, np.ndarray) else sample)]
-
-
-def _plain(value: Any) -> Any:
-    """A value strict JSON can hold."""
-    if value is MISSING or (isinstance(value, float) and not math.isfinite(value)):
-        return repr(value)
-    return value if value is None or isinstance(value, str | int | float) else repr(value)[:100]

@@ -1,11 +1,9 @@
-import json
-
 import pytest
 
 from sidecar import decoders
 from sidecar.decoders import choose
-from sidecar.inference import MISSING, ModelRef, Operation, Undecoded
-from tests.decoders.reading import V1, V2, decode, posted, read, tensor
+from sidecar.inference import ModelRef, Operation, Undecoded
+from tests.decoders.reading import V2, decode, posted, read, tensor
 
 JSON = {"content-type": "application/json"}
 REQUEST = {"inputs": [tensor("x", [2], [1, 2])]}
@@ -66,31 +64,6 @@ def test_parameters_and_queries_do_not_take_places_and_long_targets_are_not_reme
 )
 def test_a_content_type_is_compared_without_case_and_parameters(content_type):
     assert decoders.claim("POST", "/x", {"content-type": content_type}).protocol == "json"
-
-
-def test_explain_says_which_decoder_why_and_what_it_read():
-    said = decoders.explain(posted(V2, REQUEST | {"id": "r"}, ANSWER))
-    assert said["inference"] and said["protocol"] == "v2" and "/v2/models/" in said["evidence"]
-    assert said["features"] == {"x": [1, 2]} and said["outputs"] == {"p": [0.5, 0.7]}
-    assert said["problems"] == [] and said["undecoded"] is None and said["request_id"] == "r"
-
-
-def test_explain_says_what_is_wrong_with_each_side():
-    said = decoders.explain(posted(V2, {"inputs": [tensor("x", [3], [1])]}, b"<html>"))
-    assert said["undecoded"] == "shape"
-    assert [problem.partition(":")[0] for problem in said["problems"]] == ["request", "answer"]
-
-
-def test_explain_is_strict_json_whatever_the_values():
-    said = decoders.explain(
-        posted(V1, b'{"instances": [{"a": NaN, "b": {"c": 1}}, {"a": 1e999}]}', b'{"predictions": NaN}')
-    )
-    assert said["features"] == {"a": ["nan", "inf"], "b": ["{'c': 1}", repr(MISSING)]}
-    json.dumps(said, allow_nan=False)
-
-
-def test_explain_of_what_is_not_inference_says_what_it_is():
-    assert decoders.explain(posted("/metrics", b"{}")) == {"inference": False, "kind": "metrics"}
 
 
 def test_decoding_is_pure():
