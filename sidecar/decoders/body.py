@@ -3,6 +3,7 @@
 Says why a body cannot be read; knows nothing of any inference protocol.
 """
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ _LINES = frozenset(
 )
 _EVENT = "application/cloudevents+json"
 # An id longer than this is no id; it would only cost memory in whatever remembers it.
-_LONGEST_ID = 256
+LONGEST_ID = 256
 _ID_HEADERS = ("x-request-id", "ce-id", "ce-requestid", "x-amzn-sagemaker-inference-id",
                "x-bentoml-request-id")  # fmt: skip
 
@@ -52,14 +53,32 @@ def document_of(body: CapturedBody, headers: Mapping[str, str]) -> Any:
     if media in _LINES:
         return json_text.read_lines(data)
     document = json_text.read(data, content_type)
-    if media == _EVENT and isinstance(document, dict) and "data" in document:
-        return document["data"]
+    if media == _EVENT and isinstance(document, dict):
+        return _data_of_event(document)
     return document
+
+
+def _data_of_event(event: dict[str, Any]) -> Any:
+    """What a structured CloudEvent carries: JSON in place, or as base64 (CloudEvents JSON format, 3.1)."""
+    encoded = event.get("data_base64")
+    if "data" in event or type(encoded) is not str:
+        return event.get("data", event)
+    try:
+        return json_text.read(base64.b64decode(encoded))
+    except ValueError as error:
+        raise Undecodable(Undecoded.NOT_JSON, "data_base64 is not base64") from error
+
+
+def event_id_of(exchange: Exchange) -> str:
+    """The id of a structured CloudEvent in the request, "" if it is none."""
+    if not exchange.request_headers.get("content-type", "").startswith(_EVENT):
+        return ""
+    return id_in(json_text.read(exchange.request.data))
 
 
 def id_in(document: Any) -> str:
     """The `id` of a document, "" if it has none."""
-    return text_of(document.get("id"))[:_LONGEST_ID] if type(document) is dict else ""
+    return text_of(document.get("id"))[:LONGEST_ID] if type(document) is dict else ""
 
 
 def id_in_headers(exchange: Exchange) -> str:
@@ -67,7 +86,7 @@ def id_in_headers(exchange: Exchange) -> str:
     for headers in (exchange.request_headers, exchange.response_headers):
         for name in _ID_HEADERS:
             if name in headers:
-                return headers[name][:_LONGEST_ID]
+                return headers[name][:LONGEST_ID]
     return ""
 
 

@@ -1,7 +1,8 @@
 """CSV bodies: MLflow sends a header row, SageMaker's algorithms do not, and nothing says which.
 
-A first row of numbers only is taken for data. CSV has no types: a column whose every cell is a number
-holds numbers, any other holds text, and an empty cell is null, as pandas reads them on the server.
+A first row of numbers only is taken for data. Where the protocol has no header rows (`headerless`), so is
+any first row, unless it is all text above numbers: people forget. CSV has no types: a column whose every
+cell is a number holds numbers, any other holds text, and an empty cell is null, as pandas reads them.
 """
 
 import csv
@@ -14,10 +15,13 @@ from sidecar.decoders.decoder import Undecodable
 from sidecar.inference import Column, Undecoded
 
 
-def read(data: bytes, content_type: str, prefix: str, lone: str = "") -> tuple[int, list[Column]]:
+def read(
+    data: bytes, content_type: str, prefix: str, lone: str = "", *, headerless: bool = False
+) -> tuple[int, list[Column]]:
     """Rows and columns; without a header these are `prefix[i]`, or `lone` if there is but one."""
     rows = _rows(data, content_type)
-    header = rows.pop(0) if _numbers(rows[0]) is None else None
+    begins_with_names = _numbers(rows[0]) is None if not headerless else _are_names(rows[0], rows[1:2])
+    header = rows.pop(0) if begins_with_names else None
     columns.check_rows(len(rows))
     width = len(header or rows[0])
     if any(len(row) != width for row in rows):
@@ -39,6 +43,18 @@ def _rows(data: bytes, content_type: str) -> list[list[str]]:
         raise Undecodable(Undecoded.NOT_CSV, "not CSV text in the charset it claims") from error
     columns.check_rows(len(rows))
     return rows
+
+
+def value_of(cell: str) -> Any:
+    """One cell by itself: a number, text, or None if it is empty."""
+    return _typed((cell,))[0]
+
+
+def _are_names(first: list[str], then: list[list[str]]) -> bool:
+    """Whether a first row is text in every cell, above a row that has numbers."""
+    if not then or any(not cell or _numbers([cell]) is not None for cell in first):
+        return False
+    return any(cell and _numbers([cell]) is not None for cell in then[0])
 
 
 def _typed(cells: Sequence[str]) -> list[Any]:

@@ -1,14 +1,15 @@
 """The KServe V1 protocol, and TensorFlow Serving's REST interface, which is on the same paths.
 
 Sources: kserve.github.io (V1 data plane), tensorflow/serving g3doc/api_rest.md (row form `instances`,
-column form `inputs` → `outputs`; classify and regress take `examples`). The trap: `inputs` is columns
-for TensorFlow Serving only when it is an object; KServe takes a list of rows under the same key.
+column form `inputs` → `outputs`; classify and regress take `examples`): see `tensorflow_rest`. The trap:
+`inputs` is columns for TensorFlow Serving only when it is an object; KServe takes a list of rows under the
+same key. A CloudEvent around the body, in its headers or in JSON, changes nothing but the request id.
 """
 
 import re
 from typing import Any
 
-from sidecar.decoders import body, columns, predictions, stream
+from sidecar.decoders import body, columns, predictions, stream, tensorflow_rest
 from sidecar.decoders.decoder import Claim, Undecodable
 from sidecar.exchange import Exchange
 from sidecar.inference import Column, Inference, ModelRef, Operation, Undecoded
@@ -38,7 +39,13 @@ class KServeV1:
 
     def read_request(self, exchange: Exchange, inference: Inference) -> None:
         """Columns from rows or columns."""
-        fill_features(inference, body.document_of(exchange.request, exchange.request_headers))
+        document = body.document_of(exchange.request, exchange.request_headers)
+        inference.request_id = inference.request_id or body.event_id_of(exchange)
+        inputs = document.get("inputs") if type(document) is dict and "instances" not in document else None
+        if type(inputs) is dict:
+            inference.rows, inference.features = tensorflow_rest.of_inputs(inputs)
+        else:
+            fill_features(inference, document)
 
     def read_answer(self, exchange: Exchange, inference: Inference) -> None:
         """Columns from predictions; an explanation is free in form and gives none."""
@@ -62,7 +69,7 @@ def fill_features(inference: Inference, document: Any) -> None:
     elif "inputs" in document:
         _fill_rows(inference, document["inputs"])
     elif "examples" in document:
-        _fill_rows(inference, _examples(document))
+        _fill_rows(inference, tensorflow_rest.joined(document))
     else:
         raise Undecodable(Undecoded.SHAPE, "there is neither instances nor inputs")
 
@@ -74,13 +81,13 @@ def fill_outputs(inference: Inference, document: Any) -> None:
     elif type(document) is not dict:
         raise Undecodable(Undecoded.SHAPE, "the answer is neither an object nor a list")
     elif "predictions" in document:
-        inference.outputs = predictions.of_values(document["predictions"])
+        inference.outputs = _predictions(document["predictions"])
     elif "outputs" in document:
         outputs = document["outputs"]
         by_column = type(outputs) is dict
-        inference.outputs = predictions.of_columns(outputs) if by_column else predictions.of_values(outputs)
+        inference.outputs = tensorflow_rest.of_outputs(outputs) if by_column else _predictions(outputs)
     elif "results" in document or "result" in document:
-        inference.outputs = _results(document.get("results", document.get("result")))
+        inference.outputs = tensorflow_rest.of_results(document.get("results", document.get("result")))
     else:
         raise Undecodable(Undecoded.SHAPE, "there are no predictions")
 
@@ -88,7 +95,15 @@ def fill_outputs(inference: Inference, document: Any) -> None:
 def _fill_rows(inference: Inference, rows: Any) -> None:
     rows = rows if type(rows) is list else [rows]
     inference.rows = columns.check_rows(len(rows))
+    if tensorflow_rest.is_b64(rows[0]) and all(map(tensorflow_rest.is_b64, rows)):
+        return
     inference.features = columns.of_rows(*_unwrapped(rows))
+
+
+def _predictions(values: Any) -> list[Column]:
+    found = predictions.of_values(values)
+    first = values[0] if type(values) is list else values
+    return [] if tensorflow_rest.is_b64(first) else found
 
 
 def _unwrapped(rows: list[Any]) -> tuple[list[Any], str]:
@@ -100,40 +115,10 @@ def _unwrapped(rows: list[Any]) -> tuple[list[Any], str]:
     name, first = "input", rows[0]
     while type(first) is dict and len(first) == 1:
         ((key, inner),) = first.items()
-        if type(inner) not in (list, dict) or "b64" in inner:
+        if type(inner) not in (list, dict) or tensorflow_rest.is_b64(inner):
             break
         if any(type(row) is not dict or row.keys() != first.keys() for row in rows):
             break
         rows, first = [row[key] for row in rows], inner
         name = name if key == "values" else key
     return rows, name
-
-
-def _examples(document: dict[str, Any]) -> list[Any]:
-    """Examples of classify and regress, each joined with the features all have in common."""
-    examples, context = document["examples"], document.get("context") or {}
-    if type(examples) is not list or type(context) is not dict:
-        raise Undecodable(Undecoded.SHAPE, "examples are not a list, or their context no object")
-    if any(type(example) is not dict for example in examples):
-        raise Undecodable(Undecoded.SHAPE, "an example is not an object")
-    columns.check_cells(len(examples) * len(context))
-    return [{**context, **example} for example in examples] if context else examples
-
-
-def _results(results: Any) -> list[Column]:
-    """A number per example (regress), or its [label, score] pairs (classify): the best of them."""
-    if type(results) is not list or not all(_are_pairs(pairs) for pairs in results):
-        return predictions.of_values(results)
-    best = [max(range(len(pairs)), key=lambda i, p=pairs: p[i][1]) for pairs in results]  # type: ignore[misc]
-    # A label may be empty: then the position is the class.
-    labels = [pairs[i][0] or str(i) for i, pairs in zip(best, results, strict=True)]
-    scores = [pairs[i][1] for i, pairs in zip(best, results, strict=True)]
-    return [Column("label", labels), Column("score", scores)]
-
-
-def _are_pairs(pairs: Any) -> bool:
-    return (
-        type(pairs) is list
-        and bool(pairs)
-        and all(type(p) is list and len(p) == 2 and type(p[1]) in (int, float) for p in pairs)
-    )

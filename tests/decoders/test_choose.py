@@ -40,7 +40,8 @@ def test_the_order_is_from_the_most_to_the_least_certain():
     names = [decoder.name for decoder in decoders.ALL]
     assert len(set(names)) == len(names)
     assert names[:6] == ["v2-grpc", "tfs-grpc", "seldon-grpc", "torchserve-grpc", "grpc", "v2"]
-    assert names[6:8] == ["v1", "mlflow"] and names[-2:] == ["json", "unknown"]
+    assert names[6:9] == ["v1", "seldon", "sagemaker"] and names[-2:] == ["json", "unknown"]
+    assert names.index("sagemaker") < names.index("mlflow") < names.index("json")
 
 
 def test_claims_are_remembered_but_not_without_bound():

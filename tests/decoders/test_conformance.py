@@ -29,7 +29,11 @@ PATHS = {
     "grpc": ("/acme.Churn/Ask", "application/grpc"),
     "v2": ("/v2/models/m/infer", "application/json"),
     "v1": ("/v1/models/m:predict", "application/json"),
+    "seldon": ("/api/v1.0/predictions", "application/json"),
+    "sagemaker": ("/models/m/invoke", "application/json"),
     "mlflow": ("/invocations", "application/json"),
+    "torchserve": ("/predictions/m", "application/json"),
+    "vertex": ("/v1/projects/p/locations/l/endpoints/1:predict", "application/json"),
     "anthropic": ("/v1/messages", "application/json"),
     "ollama": ("/api/chat", "application/json"),
     "openai": ("/v1/chat/completions", "application/json"),
@@ -47,6 +51,12 @@ MEDIA = [
     "application/json; charset=utf-16",
     "image/png",
     "",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "application/x-npy",
+    "application/x-recordio-protobuf",
+    "text/libsvm",
+    "text/html",
 ]
 WORDS = [
     "inputs",
@@ -75,6 +85,13 @@ WORDS = [
     "messages",
     "names",
     "ndarray",
+    "tensor",
+    "tftensor",
+    "jsonData",
+    "strData",
+    "meta",
+    "status",
+    "puid",
 ]
 
 scalars = (

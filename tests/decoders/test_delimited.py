@@ -73,3 +73,24 @@ def test_one_unnamed_column_may_have_a_name_of_its_own():
 )
 def test_what_is_not_a_table_has_a_reason(data, expected):
     assert reason(data) is expected
+
+
+def test_where_there_are_no_headers_a_first_row_is_one_only_if_it_is_all_words_above_numbers():
+    def headerless(data):
+        return table(delimited.read(data, "", "input", headerless=True)[1])
+
+    assert headerless(b"31,Bern\n") == {"input[0]": [31], "input[1]": ["Bern"]}
+    assert headerless(b"age,city\n") == {"input[0]": ["age"], "input[1]": ["city"]}
+    assert headerless(b"Bern,x\nZug,y\n") == {"input[0]": ["Bern", "Zug"], "input[1]": ["x", "y"]}
+    assert headerless(b"age,city\n31,Bern\n") == {"age": [31], "city": ["Bern"]}
+    assert headerless(b",a\n1,2\n") == {"input[0]": [None, 1], "input[1]": ["a", "2"]}
+
+
+def test_one_cell_is_a_number_a_text_or_null():
+    assert [delimited.value_of(cell) for cell in ("31", "-1.5e3", "x", "", "1_0")] == [
+        31,
+        -1500.0,
+        "x",
+        None,
+        "1_0",
+    ]

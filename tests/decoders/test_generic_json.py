@@ -1,7 +1,7 @@
 import pytest
 
 from sidecar import decoders
-from sidecar.inference import MISSING, Operation, Undecoded
+from sidecar.inference import MISSING, Undecoded
 from tests.decoders.reading import GENERIC, read, refused, table, tensor
 
 
@@ -103,12 +103,6 @@ def test_what_is_not_inference_is_left_alone(method, target, content_type):
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 def test_json_that_is_posted_anywhere_else_is_inference(method, target):
     assert decoders.claim(method, target, {"content-type": "application/json"}).protocol == "json"
-
-
-def test_torchserve_paths_name_model_version_and_operation():
-    claim = decoders.claim("PUT", "/predictions/sum/2.0", {})
-    assert (claim.model.name, claim.model.version) == ("sum", "2.0")
-    assert decoders.claim("POST", "/explanations/sum", {}).operation is Operation.EXPLAIN
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 
 from sidecar import decoders
@@ -48,11 +50,25 @@ def test_inputs_that_are_an_object_are_columns():
     assert table(inference.outputs) == {"p": [0.1, 0.2]}
 
 
-def test_a_b64_value_is_kept_as_it_is_and_not_taken_for_a_wrapping():
+def test_bytes_in_b64_are_never_text_nor_taken_for_a_wrapping():
+    # An object is no number and no level to any monitor.
     assert table(refused(V1, {"instances": [{"image": {"b64": "AAEC"}}]}).features) == {
         "image": [{"b64": "AAEC"}]
     }
-    assert table(refused(V1, {"instances": [{"b64": "AAEC"}]}).features) == {"b64": ["AAEC"]}
+    inference = read(V1, {"instances": [{"b64": "AAEC"}] * 2}, {"predictions": [{"b64": "AAEC"}] * 2})
+    assert (inference.rows, inference.features, inference.outputs) == (2, [], [])
+    assert inference.undecoded is None
+
+
+def test_a_structured_cloudevent_brings_an_id_and_perhaps_its_data_in_base64():
+    event = {"content-type": "application/cloudevents+json; charset=utf-8"}
+    inference = refused(V1, {"id": "e-1", "data": {"instances": [[1]]}}, request_headers=event)
+    assert (inference.request_id, table(inference.features)) == ("e-1", {"input[0]": [1]})
+    packed = base64.b64encode(b'{"instances": [[2]]}').decode()
+    inference = read(V1, {"id": 7, "data_base64": packed}, {"predictions": [1]}, request_headers=event)
+    assert (inference.request_id, table(inference.features)) == ("7", {"input[0]": [2]})
+    broken = {"id": "e", "data_base64": "x"}
+    assert read(V1, broken, {"predictions": [1]}, request_headers=event).undecoded is Undecoded.NOT_JSON
 
 
 def test_images_as_nested_lists_are_rows_without_columns():

@@ -12,8 +12,6 @@ CSV = {"content-type": "text/csv; charset=utf-8"}
     [
         ("/invocations", ""),
         ("/serving-endpoints/churn/invocations", "churn"),
-        ("/endpoints/churn/invocations", "churn"),
-        ("/models/iris/invoke", "iris"),
     ],
 )
 def test_invocations_are_claimed_wherever_they_are(target, model):

@@ -8,7 +8,7 @@ from tests.decoders.reading import read, refused
 @pytest.mark.parametrize(
     ("target", "content_type"),
     [
-        ("/predict", "multipart/form-data; boundary=x"),
+        ("/predict", "application/vnd.apache.parquet"),
         ("/v1/detect", "image/jpeg"),
         ("/inference.GRPCInferenceService/ModelInfer", "application/grpc-web+proto"),
     ],
