@@ -6,7 +6,6 @@ bodies being read and halves that wait are bounded each, and what does not fit i
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
@@ -163,7 +162,10 @@ class CloudEvents:
         if not self._reading.take(reserved):
             return self._refused("dropped", HTTPStatus.SERVICE_UNAVAILABLE)
         try:
-            body = await self._body(request)
+            try:
+                body = await _body(request)
+            except TimeoutError:
+                return self._refused("malformed", HTTPStatus.REQUEST_TIMEOUT)
             if body is None:
                 return self._refused("too_large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             headers = {name.lower(): value for name, value in request.headers.items()}
@@ -173,23 +175,22 @@ class CloudEvents:
             self._reading.give_back(reserved)
         return _said(HTTPStatus.BAD_REQUEST, "not a CloudEvent: binary, structured and batched mode are read")
 
-    async def _body(self, request: web.BaseRequest) -> bytes | None:
-        """The whole body; None if it is too long, or does not come in time."""
-        body = bytearray()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_BODY_SECONDS):
-                async for piece in request.content.iter_any():
-                    body += piece
-                    if len(body) > MAX_BODY_BYTES:
-                        return None
-                return bytes(body)
-        return None
-
     def _refused(self, state: str, status: HTTPStatus) -> web.Response:
         self._sink.refuse(state)
         response = _said(status, f"not taken: {state.replace('_', ' ')}")
         response.force_close()
         return response
+
+
+async def _body(request: web.BaseRequest) -> bytes | None:
+    """The whole body; None if it is too long. Raises TimeoutError."""
+    body = bytearray()
+    async with asyncio.timeout(_BODY_SECONDS):
+        async for piece in request.content.iter_any():
+            body += piece
+            if len(body) > MAX_BODY_BYTES:
+                return None
+    return bytes(body)
 
 
 class _Refuse(asyncio.Protocol):

@@ -100,7 +100,7 @@ def _structured(document: Any) -> Event:
 def _data(document: dict[str, Any], content_type: str) -> bytes:
     if isinstance(document.get("data_base64"), str):
         try:
-            return b64decode(document["data_base64"])
+            return b64decode(document["data_base64"], validate=True)
         except ValueError as error:
             raise Malformed("data_base64 is not base64") from error
     data = document.get("data")

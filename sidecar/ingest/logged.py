@@ -47,7 +47,7 @@ def exchange_of(
         transport=TRANSPORT,
         method="POST",
         target=_target(one, asked.data if request else answered.data),
-        timings=Timings(now),
+        timings=Timings(now, None if request is None else now),
         outcome=outcome,
         status=None if response is None else 200,
         route=route,

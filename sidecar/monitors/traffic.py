@@ -73,8 +73,10 @@ class Traffic:
             self._duration.observe(duration, *model, protocol, outcome.value)
         if first_byte is not None:
             self._first_byte.observe(first_byte, *model, protocol)
-        self._request_size.observe(exchange.request.size, *model)
-        if timings.response_first is not None:
+        # What was logged elsewhere has sizes and few times, or may be an answer whose request was not logged.
+        if timings.request_last is not None:
+            self._request_size.observe(exchange.request.size, *model)
+        if timings.response_first is not None or exchange.response.size:
             self._response_size.observe(exchange.response.size, *model)
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from sidecar.exchange import Outcome
+from sidecar import catalog
+from sidecar.exchange import Outcome, Timings
 from sidecar.monitors.traffic import Traffic, code_label
 from sidecar.registry import Registry
 from tests.fakes import exchange, inference
@@ -112,3 +113,22 @@ def test_a_grpc_call_is_counted_by_the_name_of_its_code_and_has_its_own_zeros(re
 )
 def test_a_code_is_a_valid_status_or_name_or_other(code, label):
     assert code_label(code) == label
+
+
+def test_what_was_logged_without_times_has_sizes_all_the_same():
+    registry = Registry()
+    logged = exchange(b"12", b"345")
+    logged.timings = Timings(100.0, 100.0)
+    Traffic(registry).observe(logged, inference())
+    labels = ("m", "1")
+    assert registry.histogram(catalog.REQUEST_SIZE).values[labels].sum == 2
+    assert registry.histogram(catalog.RESPONSE_SIZE).values[labels].sum == 3
+    assert registry.histogram(catalog.REQUEST_DURATION).values[(*labels, "v2", "ok")].count == 0
+
+
+def test_an_answer_whose_request_was_not_seen_says_nothing_about_the_size_of_requests():
+    registry = Registry()
+    logged = exchange(b"", b"345")
+    logged.timings = Timings(100.0)
+    Traffic(registry).observe(logged, inference())
+    assert registry.histogram(catalog.REQUEST_SIZE).values["m", "1"].count == 0
