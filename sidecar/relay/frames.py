@@ -1,25 +1,50 @@
 """Where the frames of one direction of an HTTP/2 connection begin, so that a gap need not cost the place.
 
 The only thing of HTTP that the relay knows, and only for the copy: nine bytes say how long a frame is
-(RFC 9113, 4.1). Short of room, the tee drops the payload of DATA frames and keeps everything else, so that
-the reader stays in step; and an observer that comes later is told where the next frame begins.
+(RFC 9113, 4.1), of which stream it is, and whether that stream ends. Short of room, the tee drops the
+payload of DATA frames and keeps everything else, so that the reader stays in step; an observer that comes
+later is told where the next frame begins; and a drain lets connections go that carry no stream.
 """
 
 from collections.abc import Iterator
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HEADER_BYTES = 9
-_DATA, _SETTINGS = 0, 4
+_DATA, _HEADERS, _RESET, _SETTINGS = 0, 1, 3, 4
+_END_STREAM = 0x1
 # Of a DATA frame's payload: the pad length and the length of a gRPC message stand there.
 _KEPT_BYTES = 6
+
+
+class Streams:
+    """The streams of one connection that were opened and not answered to their end.
+
+    Bounded by what the server allows at once, 100 or so (SETTINGS_MAX_CONCURRENT_STREAMS).
+    """
+
+    __slots__ = ("_newest", "open")
+
+    def __init__(self) -> None:
+        self.open: set[int] = set()
+        self._newest = 0
+
+    def frame(self, from_client: bool, kind: int, flags: int, stream: int) -> None:
+        """A frame of this stream begins."""
+        if kind == _RESET or (not from_client and kind in (_DATA, _HEADERS) and flags & _END_STREAM):
+            self.open.discard(stream)
+        elif from_client and kind == _HEADERS and stream > self._newest:  # else they are trailers
+            self._newest = stream
+            self.open.add(stream)
 
 
 class Frames:
     """Follows one direction from its beginning; its first frame begins at `first`."""
 
-    __slots__ = ("_kind", "_offset", "_part", "next")
+    __slots__ = ("_from_client", "_kind", "_offset", "_part", "next", "streams")
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, streams: Streams | None = None) -> None:
+        self._from_client = first > 0  # only a client says something before its first frame
+        self.streams = streams or Streams()
         self._offset = 0
         self.next = first
         self._kind = _SETTINGS  # what comes before the first frame is kept like it
@@ -42,6 +67,11 @@ class Frames:
         return kept
 
     @property
+    def between(self) -> bool:
+        """No frame is half said."""
+        return not self._part and self._offset == self.next
+
+    @property
     def place(self) -> int | None:
         """The offset at which the next frame begins; None while its header is half read."""
         return None if self._part else self.next
@@ -62,14 +92,17 @@ class Frames:
             at = end
             if len(self._part) == _HEADER_BYTES:
                 self._kind = self._part[3]
+                stream = int.from_bytes(self._part[5:9], "big")
+                self.streams.frame(self._from_client, self._kind, self._part[4], stream)
                 self.next = base + at + int.from_bytes(self._part[:3], "big")
                 self._part = b""
 
 
-def begins(data: bytes, from_client: bool) -> Frames | None:
-    """What follows the first bytes of a direction, if they begin HTTP/2."""
+def begins(data: bytes, from_client: bool, other: Frames | None = None) -> Frames | None:
+    """What follows the first bytes of a direction, if they begin HTTP/2; `other` is the other direction."""
+    streams = other.streams if other is not None else None
     if from_client:
-        return Frames(len(PREFACE)) if data.startswith(PREFACE) else None
+        return Frames(len(PREFACE), streams) if data.startswith(PREFACE) else None
     # A server begins with its settings (RFC 9113, 3.4), which no answer of HTTP/1 looks like.
     settings = len(data) >= _HEADER_BYTES and data[0] == 0 and data[3] == _SETTINGS and data[5:9] == bytes(4)
-    return Frames(0) if settings else None
+    return Frames(0, streams) if settings else None

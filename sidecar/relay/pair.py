@@ -78,7 +78,8 @@ class Side(asyncio.Protocol):
         now = self.last_read = clock.monotonic()
         self.counters.bytes[self.direction] += len(data)
         if not self.offset:
-            self.frames = begins(data, self.direction == FROM_CLIENT)
+            other = self.peer.frames if self.peer is not None else None
+            self.frames = begins(data, self.direction == FROM_CLIENT, other)
         self.tee.offer(self, data, now)
 
     def eof_received(self) -> bool:
@@ -226,13 +227,21 @@ class Pair:
         return True
 
     def quiet_since(self) -> float | None:
-        """When the upstream had the last word, or None while the client waits for one.
+        """Since when nothing was said and the client waits for no answer; None while it may.
 
-        Closing a connection that is quiet after an answer cuts no request that is under way.
+        Closing such a connection cuts no request that is under way. Of HTTP/2 the streams are known, unless
+        it began in the middle of a frame: then the last word proves nothing.
         """
-        if self.client.last_read > self.server.last_read:
-            return None
-        return self.server.last_read
+        client, server = self.client, self.server
+        if self.multiplexed:
+            return max(client.last_read, server.last_read) if self._no_stream() else None
+        return None if client.last_read > server.last_read else server.last_read
+
+    def _no_stream(self) -> bool:
+        client, server = self.client.frames, self.server.frames
+        if client is None or server is None or client.streams is not server.streams:
+            return False
+        return not client.streams.open and client.between and server.between
 
 
 def reset(transport: asyncio.Transport) -> None:

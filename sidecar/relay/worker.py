@@ -95,7 +95,7 @@ class Worker:
         now = clock.monotonic()
         for pair in list(self._listener.pairs.values()):
             quiet = pair.quiet_since()
-            if quiet is not None and now - quiet >= quiet_enough(self._deadline - now, pair.multiplexed):
+            if quiet is not None and now - quiet >= quiet_enough(self._deadline - now):
                 pair.finish()
         return not self._listener.pairs or now >= self._deadline
 
@@ -130,16 +130,13 @@ class Worker:
             self._control.send(json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
 
-def quiet_enough(left: float, multiplexed: bool) -> float:
+def quiet_enough(left: float) -> float:
     """How long a connection was quiet after an answer, in seconds, when a drain with `left` to go ends it.
 
-    Nothing says that an answer is over, only that it paused: so early on a long pause is asked for, and
-    less and less towards the deadline, where all that is left is cut. On a connection that carries many
-    requests at once the last word proves nothing: it is kept to the last.
+    Of HTTP/1 nothing says that an answer is over, only that it paused: so early on a long pause is asked
+    for, and less and less towards the deadline, where all that is left is cut.
     """
-    if left <= _LAST_SECONDS:
-        return _LAST_QUIET_SECONDS
-    return float("inf") if multiplexed else min(max(left / 5, 0.2), _LONGEST_QUIET_SECONDS)
+    return _LAST_QUIET_SECONDS if left <= _LAST_SECONDS else min(max(left / 5, 0.2), _LONGEST_QUIET_SECONDS)
 
 
 def read_setup(control: socket.socket) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.relay.frames import PREFACE, Frames, begins
+from sidecar.relay.frames import PREFACE, Frames, Streams, begins
 
 
 def frame(kind: int, payload: bytes, stream: int = 1) -> bytes:
@@ -73,3 +73,51 @@ def test_half_a_header_is_no_place(size: int) -> None:
     walk = Frames(0)
     walk.pass_over(SETTINGS + SETTINGS[:size])
     assert walk.place is None
+
+
+HEADERS, DATA, RESET, END = 1, 0, 3, 1
+
+
+def streams_after(*frames: tuple[bool, int, int, int]) -> set[int]:
+    streams = Streams()
+    for from_client, kind, flags, stream in frames:
+        streams.frame(from_client, kind, flags, stream)
+    return streams.open
+
+
+def test_a_stream_is_open_from_its_headers_to_the_end_of_its_answer() -> None:
+    asked = (True, HEADERS, END, 1)
+    assert streams_after(asked) == {1}
+    assert streams_after(asked, (False, HEADERS, 0, 1), (False, DATA, 0, 1)) == {1}
+    assert streams_after(asked, (False, HEADERS, 0, 1), (False, DATA, END, 1)) == set()
+    assert streams_after(asked, (False, HEADERS, END, 1)) == set()
+
+
+def test_a_stream_that_either_side_resets_is_over() -> None:
+    asked = (True, HEADERS, 0, 1)
+    assert streams_after(asked, (True, RESET, 0, 1)) == set()
+    assert streams_after(asked, (False, RESET, 0, 1)) == set()
+
+
+def test_trailers_of_a_client_do_not_open_their_stream_again() -> None:
+    asked, answered = (True, HEADERS, 0, 1), (False, HEADERS, END, 1)
+    assert streams_after(asked, answered, (True, HEADERS, END, 1)) == set()
+
+
+def test_what_a_client_still_uploads_after_its_answer_keeps_no_stream_open() -> None:
+    assert streams_after((True, HEADERS, 0, 1), (False, HEADERS, END, 1), (True, DATA, 0, 1)) == set()
+
+
+@pytest.mark.parametrize("server_first", [True, False])
+def test_both_directions_know_the_same_streams(server_first: bool) -> None:
+    if server_first:  # as gRPC servers do: their settings need not wait for the client's
+        server = begins(SETTINGS, from_client=False)
+        client = begins(PREFACE + SETTINGS, True, server)
+    else:
+        client = begins(PREFACE + SETTINGS, from_client=True)
+        server = begins(SETTINGS, False, client)
+    assert client is not None and server is not None
+    client.pass_over(PREFACE + SETTINGS + frame(HEADERS, b"h"))
+    assert server.streams.open == {1}
+    server.pass_over(SETTINGS + frame(DATA, b"")[:4])
+    assert not server.between and client.between
