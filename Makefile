@@ -23,8 +23,9 @@ test: static gen-check ## everything that CI runs; installs Prometheus and Alert
 
 check: static unit ## the fast half of the tests: format, lint, types, layers, unit tests
 
-gen: $(DEVELOPMENT) ## write again what is generated: alert-rules, dashboards, reference docs
+gen: $(DEVELOPMENT) ## write again what is generated: rules, dashboards, reference docs, chart
 	@$(BIN)/python -m sidecar.generators
+	@$(BIN)/python -m tests.helm.goldens
 
 bench: $(DEVELOPMENT) ## measure what the relay costs, and what reading costs
 	@set -e; for file in $$(grep -l __main__ benchmarks/*.py); do echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done

@@ -7,7 +7,7 @@ named and the exit code is 1.
 import sys
 from pathlib import Path
 
-from sidecar.generators import config_docs, dashboards, files, metric_docs, rules
+from sidecar.generators import chart, config_docs, dashboards, files, interception_docs, metric_docs, rules
 
 
 def main(arguments: list[str], root: Path) -> int:
@@ -15,8 +15,12 @@ def main(arguments: list[str], root: Path) -> int:
     outputs = {
         root / "alert-rules": rules.generate(),
         root / "dashboards": dashboards.generate(),
-        root / "docs": config_docs.generate(),
+        root / "docs": {
+            **config_docs.generate(),
+            "kubernetes.md": interception_docs.insert(root / "docs" / "kubernetes.md"),
+        },
         root / "docs" / "metrics": metric_docs.generate(),
+        **chart.generate(root / "helm" / "inference-sidecar"),
     }
     if "--check" not in arguments:
         for directory, texts in outputs.items():

@@ -1,0 +1,19 @@
+{{/*
+What is added to a pod, with %names% where pods differ: the webhook reads it as it is, the policy turns it to CEL.
+A test holds that both give the same pods.
+*/}}
+{{- define "inference-sidecar.injection" -}}
+{{- $places := dict "context" . "upstream" "%upstream%" "redirect" "%redirect%" "config" "%configFile%" -}}
+interception: {{ .Values.injection.interception }}
+redirectEnabled: {{ .Values.injection.redirect.enabled }}
+native: {{ .Values.sidecar.native }}
+preStopSleepSeconds: {{ .Values.injection.preStopSleepSeconds }}
+ports:
+  {{- toYaml .Values.sidecar.ports | nindent 2 }}
+containers:
+  {{- include "inference-sidecar.containers" $places | nindent 2 }}
+redirectContainer:
+  {{- include "inference-sidecar.redirectContainer" (dict "context" . "port" "%modelPort%") | nindent 2 }}
+volumes:
+  {{- include "inference-sidecar.volumes" (dict "context" . "configMap" "%configMap%") | nindent 2 }}
+{{- end -}}

@@ -1,0 +1,1 @@
+"""Putting the sidecar into pods: what is possible, decided without a cluster."""
