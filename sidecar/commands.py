@@ -106,6 +106,9 @@ def _summary(settings: "Settings") -> str:
         f"{route.listen} to {route.upstream or 'where it was sent'}" for route in settings.resolved_routes()
     ]
     relays = f"relays {', '.join(routes)}" if routes else "no upstream yet (give --upstream)"
+    ingest = [f"{k} on {v}" for k, v in settings.ingest.model_dump(exclude_none=True, mode="json").items()]
+    if ingest:
+        relays = f"{relays if routes else 'relays nothing'}; takes {', '.join(ingest)}"
     policies = settings.policies()
     slos = ", ".join(f"{o.slo} {o.objective:f} %" for o in policies.default.objectives)
     models = f"; models of their own: {', '.join(policies.models)}" if policies.models else ""
@@ -166,3 +169,17 @@ def demo(chosen: argparse.Namespace) -> int:
     from sidecar.demo import run_demo
 
     return run_demo(seconds=chosen.seconds, headless=chosen.headless, incident=not chosen.no_incident)
+
+
+def probe(chosen: argparse.Namespace) -> int:
+    """`sidecar probe`."""
+    from sidecar.probing import probe as ask
+
+    return ask(chosen.admin, ready=chosen.ready)
+
+
+def redirect(chosen: argparse.Namespace) -> int:
+    """`sidecar redirect`."""
+    from sidecar.redirecting import redirect as change
+
+    return change(chosen.port, chosen.to, remove=chosen.remove)

@@ -103,7 +103,7 @@ class CloudEvents:
 
     def __init__(self, sink: Sink, address: Address) -> None:
         self._sink = sink
-        self._address = address
+        self.address = address
         self._reading = Budget(MAX_READING_BYTES)
         self._runner: web.ServerRunner | None = None
         self._server: asyncio.Server | None = None
@@ -122,14 +122,14 @@ class CloudEvents:
         )
         self._runner = web.ServerRunner(server, shutdown_timeout=1.0)
         await self._runner.setup()
-        sock = sockets.listen(self._address)
-        self.port = sock.getsockname()[1] if not self._address.is_unix else 0
+        sock = sockets.listen(self.address)
+        self.port = sock.getsockname()[1] if not self.address.is_unix else 0
 
         def accept() -> asyncio.Protocol:
             return server() if len(server.connections) < MAX_CONNECTIONS else _Refuse()
 
         loop = asyncio.get_running_loop()
-        if self._address.is_unix:
+        if self.address.is_unix:
             self._server = await loop.create_unix_server(accept, sock=sock)
         else:
             self._server = await loop.create_server(accept, sock=sock)
@@ -143,8 +143,8 @@ class CloudEvents:
             self._expiring.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
-        if self._address.is_unix:
-            sockets.remove(self._address.path)
+        if self.address.is_unix:
+            sockets.remove(self.address.path)
 
     async def _expire(self) -> None:
         while True:

@@ -51,7 +51,7 @@ class ExtProc:
 
     def __init__(self, intake: Intake, address: Address, now: Callable[[], float] = clock.monotonic) -> None:
         self._intake = intake
-        self._address = address
+        self.address = address
         self._now = now
         self._accounts = Accounts(Limits())
         self._server: Any = None
@@ -64,15 +64,15 @@ class ExtProc:
     async def start(self) -> None:
         """Listen. Raises SidecarError when the address cannot be had."""
         # grpc does not say why it cannot listen; our own attempt does.
-        sockets.listen(self._address).close()
-        if self._address.is_unix:
-            sockets.remove(self._address.path)
+        sockets.listen(self.address).close()
+        if self.address.is_unix:
+            sockets.remove(self.address.path)
         self._server = grpc.aio.server(options=_OPTIONS)
         self._server.add_generic_rpc_handlers((_Handler(self._process),))
         try:
-            self.port = self._server.add_insecure_port(str(self._address))
+            self.port = self._server.add_insecure_port(str(self.address))
         except RuntimeError as error:
-            raise SidecarError(f"cannot listen on {self._address}: grpc refuses the address") from error
+            raise SidecarError(f"cannot listen on {self.address}: grpc refuses the address") from error
         await self._server.start()
 
     async def stop(self) -> None:

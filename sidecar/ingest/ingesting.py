@@ -4,6 +4,7 @@ Runs in the observer's process and on its loop. What is not asked for is not imp
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ from sidecar.address import Address
 from sidecar.exchange import Exchange
 from sidecar.ingest.intake import Intake
 from sidecar.registry import Registry
+
+log = logging.getLogger("sidecar")
 
 
 class Ingesting:
@@ -42,9 +45,9 @@ class Ingesting:
             return
         self._intake = Intake(self._registry, self._observe)
         if cloudevents is not None:
-            await self._serve(_cloudevents(self._intake, cloudevents))
+            await self._serve("CloudEvents", _cloudevents(self._intake, cloudevents))
         if ext_proc is not None:
-            await self._serve(_ext_proc(self._intake, ext_proc))
+            await self._serve("Envoy's external processing", _ext_proc(self._intake, ext_proc))
         self._running = asyncio.get_running_loop().create_task(self._intake.run())
 
     async def stop(self) -> None:
@@ -56,9 +59,12 @@ class Ingesting:
         if self._intake is not None:
             self._intake.flush()
 
-    async def _serve(self, server: Any) -> None:
+    async def _serve(self, what: str, server: Any) -> None:
         await server.start()
         self._servers.append(server)
+        address = server.address
+        where = address if address.is_unix else Address(address.host, server.port)
+        log.info("taking %s on %s", what, where)
 
 
 def _cloudevents(intake: Intake, address: Address) -> Any:
