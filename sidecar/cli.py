@@ -84,7 +84,11 @@ def _parser() -> _Parser:
     parser.add_argument("--version", action="version", version=f"sidecar {__version__}")
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
-    for add in (_run, _relay, _observe, _check, _profile, _replay, _rules, _dashboards, _demo, _version):
+    adders = (
+        _run, _relay, _observe, _check, _profile, _replay, _rules,
+        _dashboards, _demo, _probe, _redirect, _version,
+    )  # fmt: skip
+    for add in adders:
         add(commands)
     return parser
 
@@ -202,6 +206,22 @@ def _demo(commands: "_Commands[_Parser]") -> None:
     parser.add_argument("--no-incident", action="store_true", help="the same traffic, with nothing wrong")
 
 
+def _probe(commands: "_Commands[_Parser]") -> None:
+    help = "ask a running sidecar whether it is well: exit code 0 or 1"
+    parser = _command(commands, "probe", help, "sidecar probe --ready")
+    admin = os.environ.get("SIDECAR_ADMIN") or "127.0.0.1:19464"
+    parser.add_argument("--admin", metavar="ADDRESS", default=admin, help="its admin port (or SIDECAR_ADMIN)")
+    parser.add_argument("--ready", action="store_true", help="whether it takes traffic, not only lives")
+
+
+def _redirect(commands: "_Commands[_Parser]") -> None:
+    help = "send what arrives for a port to the sidecar, with iptables; for run --redirect"
+    parser = _command(commands, "redirect", help, "sidecar redirect --port 8000 --to 18080")
+    parser.add_argument("--port", metavar="N", type=_port, required=True, help="the model server's port")
+    parser.add_argument("--to", metavar="N", type=_port, default=18080, help="the sidecar's port (18080)")
+    parser.add_argument("--remove", action="store_true", help="take the rules away again")
+
+
 def _version(commands: "_Commands[_Parser]") -> None:
     _command(commands, "version", "say which version this is", "sidecar version")
 
@@ -215,4 +235,10 @@ def _seconds(text: str) -> int:
 def _rows(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= 10_000_000):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of rows from 1 to 10000000")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 65_535):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
     return int(text)

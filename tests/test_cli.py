@@ -10,7 +10,10 @@ import yaml
 
 from sidecar import __version__
 
-COMMANDS = ("run", "relay", "observe", "check", "profile", "replay", "rules", "dashboards", "demo", "version")
+COMMANDS = (
+    "run", "relay", "observe", "check", "profile", "replay", "rules", "dashboards",
+    "demo", "probe", "redirect", "version",
+)  # fmt: skip
 
 
 def sidecar(*arguments: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
