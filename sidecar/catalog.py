@@ -325,6 +325,14 @@ OTLP_EXPORT_FAILURES = Metric(
     "sidecar_otlp_export_failures_total", COUNTER, "Exports the collector did not take.",
     ("signal",), unit="{export}", closed={"signal": ("metrics",)},
 )  # fmt: skip
+STATE_SAVE_FAILURES = Metric(
+    "sidecar_state_save_failures_total", COUNTER,
+    "Times that what the observer knows could not be saved, or what was saved could not be used.",
+    ("reason",), unit="{failure}",
+    closed={
+        "reason": ("disk_full", "read_only", "permission", "in_use", "slow", "corrupt", "outdated", "other")
+    },
+)  # fmt: skip
 BUILD_INFO = Metric(
     "sidecar_build_info", GAUGE, "1; the labels are the version.", ("version", "python"),
 )  # fmt: skip

@@ -184,6 +184,12 @@ class Registry:
         ]
         return Snapshot(clock.wall(), self.started, families)
 
+    def put(self, metric: Metric, labels: Labels, value: Value) -> None:
+        """Set one series to a value saved earlier, of the family's kind; nothing where it is full."""
+        family = self._families.get(metric.name)
+        if family is not None and (labels in family.values or len(family.values) < family.metric.limit):
+            family.values[labels] = _copy(value)
+
     def forget(self, **match: str) -> None:
         """Remove, in every family that has these labels, the series with these values."""
         for family in self._families.values():

@@ -2,20 +2,22 @@
 
 import asyncio
 import gzip
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from sidecar.exporters.prometheus import prefers_openmetrics, render
 from sidecar.registry import Snapshot
 
 # 600 kB of text become 25 kB in 1 ms; higher levels save little and take four times as long.
 _GZIP_LEVEL = 1
+BeforeShown = Callable[[Snapshot], Awaitable[None]]
 
 
 class Scrapes:
     """Renders snapshots. Two scrapers at the same moment, or a hundred, cost one rendering a format."""
 
-    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+    def __init__(self, snapshot: Callable[[], Snapshot], before_shown: BeforeShown | None = None) -> None:
         self._snapshot = snapshot
+        self._before_shown = before_shown
         self._running: dict[tuple[bool, bool], asyncio.Task[tuple[bytes, str]]] = {}
 
     async def scrape(self, accept: str, *, compressed: bool) -> tuple[bytes, str]:
@@ -36,7 +38,12 @@ class Scrapes:
             task.exception()
 
     async def _render(self, accept: str, compressed: bool) -> tuple[bytes, str]:
-        return await asyncio.to_thread(_body, self._snapshot(), accept, compressed)
+        snapshot = self._snapshot()
+        if self._before_shown is None:
+            return await asyncio.to_thread(_body, snapshot, accept, compressed)
+        rendering = asyncio.to_thread(_body, snapshot, accept, compressed)
+        _, body = await asyncio.gather(self._before_shown(snapshot), rendering)
+        return body
 
 
 def accepts_gzip(accept_encoding: str) -> bool:

@@ -18,9 +18,9 @@ from aiohttp.typedefs import Handler
 
 from sidecar import sockets
 from sidecar.address import Address
-from sidecar.admin.guard import guard, harden, problem
+from sidecar.admin.guard import from_here, guard, harden, problem
 from sidecar.admin.page import page
-from sidecar.admin.scrape import Scrapes, accepts_gzip
+from sidecar.admin.scrape import BeforeShown, Scrapes, accepts_gzip
 from sidecar.admin.status import Details, status
 from sidecar.admin.window import SAMPLE_SECONDS, Window
 from sidecar.registry import Snapshot
@@ -33,7 +33,17 @@ SEND_SECONDS = 30.0
 _KEEPALIVE_SECONDS = 75.0
 
 PROBES = ("/-/healthy", "/-/ready")
-ENDPOINTS = ("/", "/metrics", "/api/v1/status", "/api/v1/reference?model=", *PROBES)
+ENDPOINTS = ("/", "/metrics", "/api/v1/status", "/api/v1/reference?model=", "/api/v1/recent", *PROBES)
+
+
+class Recent(Protocol):
+    """The last exchanges: heads, names and counts, no values."""
+
+    def all(self) -> list[dict[str, Any]]:
+        """Each of them, the newest last."""
+
+    def one(self, number: int) -> dict[str, Any] | None:
+        """The one of this id, if it is remembered."""
 
 
 class StatusSource(Protocol):
@@ -45,28 +55,38 @@ class StatusSource(Protocol):
     def details(self) -> Details:
         """What is not in a snapshot."""
 
+    def recent(self) -> Recent:
+        """How the last exchanges were read."""
+
 
 # aiohttp's own logger repeats the bytes of a bad request, with a traceback, as often as one is sent.
 _SILENT = logging.Logger("aiohttp", logging.CRITICAL + 1)
 
 
-def create_app(source: StatusSource, hosts: Collection[str] = ()) -> web.Application:
-    """The application. `hosts` are names it may be reached by besides addresses and private names."""
-    handlers = _Handlers(source)
+def create_app(
+    source: StatusSource, hosts: Collection[str] = (), before_shown: BeforeShown | None = None
+) -> web.Application:
+    """The application. `hosts` are names it may be reached by besides addresses and private names.
+
+    `before_shown` is awaited with every snapshot that a scraper is about to see.
+    """
+    handlers = _Handlers(source, before_shown)
     app = web.Application(middlewares=[guard(frozenset(hosts), PROBES, ENDPOINTS), handlers.bounded])
     app.on_response_prepare.append(harden)
     app.router.add_get("/", handlers.page)
     app.router.add_get("/metrics", handlers.metrics)
     app.router.add_get("/api/v1/status", handlers.status)
     app.router.add_get("/api/v1/reference", handlers.reference)
+    app.router.add_get("/api/v1/recent", handlers.recent)
+    app.router.add_get(r"/api/v1/recent/{id:\d{1,18}}", handlers.recent)
     for probe in PROBES:
         app.router.add_get(probe, handlers.probe)
     app.cleanup_ctx.append(handlers.sampling)
     return app
 
 
-async def serve(app: web.Application, address: Address) -> web.AppRunner:
-    """Serve on an address until the runner is cleaned up. Raises SidecarError when it cannot be had."""
+async def serve(app: web.Application, *addresses: Address) -> web.AppRunner:
+    """Serve on addresses until the runner is cleaned up. Raises SidecarError when one cannot be had."""
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -77,7 +97,8 @@ async def serve(app: web.Application, address: Address) -> web.AppRunner:
     )
     await runner.setup()
     try:
-        await web.SockSite(runner, sockets.listen(address)).start()
+        for address in addresses:
+            await web.SockSite(runner, sockets.listen(address)).start()
     except BaseException:
         await runner.cleanup()
         raise
@@ -85,9 +106,9 @@ async def serve(app: web.Application, address: Address) -> web.AppRunner:
 
 
 class _Handlers:
-    def __init__(self, source: StatusSource) -> None:
+    def __init__(self, source: StatusSource, before_shown: BeforeShown | None) -> None:
         self._source = source
-        self._scrapes = Scrapes(source.snapshot)
+        self._scrapes = Scrapes(source.snapshot, before_shown)
         self._window = Window()
         self._busy = 0
 
@@ -156,6 +177,18 @@ class _Handlers:
         if found is None:
             return problem(404, "no reference of this model; choose with ?model=", models=sorted(references))
         return _json(dict(found))
+
+    async def recent(self, request: web.Request) -> web.Response:
+        """What was asked of which model is nobody's business but that of who is on this host."""
+        if not from_here(request):
+            return problem(403, "only for clients on this host; kubectl port-forward and exec are")
+        chosen, recent = request.match_info.get("id"), self._source.recent()
+        if chosen is None:
+            return _json({"exchanges": recent.all()})
+        found = recent.one(int(chosen))
+        if found is None:
+            return problem(404, "this exchange is not remembered; only the last ones are")
+        return _json(found)
 
     async def probe(self, request: web.Request) -> web.Response:
         return web.Response(text="ok\n")

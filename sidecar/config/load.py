@@ -152,6 +152,7 @@ def _anchor(tree: dict[str, Any], base: str) -> None:
         _anchor_keys(section, base, ("reference",))
     for key in ("tls", "upstream_tls"):
         _anchor_keys(tree.get(key), base, ("cert", "key", "ca", "client_ca"))
+    _anchor_keys(tree.get("state"), base, ("dir",))
 
 
 def _anchor_keys(section: Any, base: str, keys: tuple[str, ...]) -> None:

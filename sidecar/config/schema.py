@@ -21,6 +21,7 @@ from sidecar.config.values import (
     Runbook,
     duration,
     one_of,
+    text,
     url,
     whole,
 )
@@ -111,6 +112,17 @@ class IngestSection(Section):
     )
 
 
+class StateSection(Section):
+    """Where what the observer knows is kept across restarts: counters, learnt references, drift evidence."""
+
+    dir: Annotated[str, PlainValidator(text("the path of a directory"))] | None = Field(
+        default=None,
+        description="A directory of this sidecar's own, on a volume that outlives the container; about 1 MB "
+        "for a model with 30 features. Default: nothing is kept, and counters start from zero.",
+        examples=["/var/lib/sidecar"],
+    )
+
+
 class DrainSection(Section):
     """How the sidecar leaves."""
 
@@ -135,7 +147,7 @@ class DrainSection(Section):
 class Settings(JudgedSection):
     """Everything. What judges traffic holds for every model when it stands at the top."""
 
-    later = frozenset({"metrics", "admin_token_file", "state"})
+    later = frozenset({"metrics", "admin_token_file"})
     listen: AddressValue = Field(
         default=Address("0.0.0.0", 18080),  # noqa: S104 - clients of a pod come from outside it
         description="Where clients connect. All interfaces: clients come from outside the pod.",
@@ -171,6 +183,7 @@ class Settings(JudgedSection):
         description="TLS towards the model server; default: none.",
     )
     drain: DrainSection = Field(default=DrainSection(), description="How the sidecar leaves.")
+    state: StateSection = Field(default=StateSection(), description="What survives a restart, and where.")
     connect_timeout: Annotated[float, PlainValidator(duration("10ms", "5m")), AS_DURATION] = Field(
         default=10.0,
         description="For the model server to accept a connection; then the client gets a 502. "

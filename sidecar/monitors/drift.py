@@ -9,12 +9,14 @@ The trap: rows come in any number at a time and are only judged when a micro-bat
 detection belongs to a batch, never to the request that completed it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from sidecar import catalog
 from sidecar.batch import Batch
+from sidecar.monitors import drift_state
 from sidecar.monitors.drift_judge import Judge, Settings
 from sidecar.monitors.drift_layout import Counts
 from sidecar.monitors.drift_pace import cuts
@@ -95,6 +97,31 @@ class Drift:
         """Per model: micro-batches seen of those burn-in needs, before which there are no tickets."""
         evidence = {name: model.judge.evidence for name, model in self._models.items()}
         return {name: (min(e.batches, e.burn_in), e.burn_in) for name, e in evidence.items()}
+
+    def state(self) -> dict[str, dict[str, Any]]:
+        """What to save of each model; `drift_state.encoded` makes it JSON. Rows that wait are left out."""
+        return {name: drift_state.save(model.judge) for name, model in self._models.items()}
+
+    def restore(self, document: Mapping[str, Any], moved: Callable[[float], float], now: float) -> list[str]:
+        """Go on from saved states, where the reference is still the same; returns the models that do.
+
+        `moved` gives the monotonic time of now's clock for one of the document's. Never raises.
+        """
+        went_on = []
+        for name, saved in list(document.items())[:MAX_MODELS]:
+            reference = self._references.of(name)
+            if reference is None:
+                continue
+            judge = self._judge(name, reference)
+            try:
+                drift_state.restore(judge, saved, moved)
+            except ValueError:
+                continue
+            self._forget(name)
+            self._models[name] = model = _Model(judge, now)
+            self._touch(name, model)
+            went_on.append(name)
+        return went_on
 
     def _model(self, name: str, now: float) -> "_Model | None":
         model = self._models.get(name)

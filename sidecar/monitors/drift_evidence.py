@@ -9,6 +9,8 @@ excursion seen in control raises the ticket's gate ("self-calibrated"). The trap
 verdict keeps the reference, or a break during burn-in would become the norm.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,6 +29,9 @@ EXCURSION_FACTOR = 1.25
 SEVERE_BATCHES, SEVERE_ROWS, SEVERE_ERRORS = 2, 128, 7.0
 # Rows that depend on each other count for fewer: AR(1) .9 has 8 times the variance, and needs 256 of them.
 SEVERE_INDEPENDENT_ROWS = 32
+# Scores remembered for detectors that start again: 16,000 rows, beyond which only changes far below any
+# gate are found. 4 kB a feature.
+HISTORY_BATCHES = 256
 # Before this many batches the variance of batches is not known, and dependent data would look severe.
 MIN_BATCHES = 8
 FEW_BATCHES = 6.0
@@ -46,6 +51,7 @@ class Evidence:
         self.recent = np.full(size, np.nan)
         self.window = np.zeros(bins, dtype=np.int64)
         self._detectors = [ChangeDetector(s.delta) for s in signals.all[: signals.weighted]]
+        self._history = np.full((HISTORY_BATCHES, signals.weighted), np.nan, dtype=np.float32)
         self._ring_counts = np.zeros((WINDOW_BATCHES, bins), dtype=np.int32)
         self._ring_total = np.zeros((RECENT_BATCHES, size))
         self._ring_rows = np.zeros((RECENT_BATCHES, size))
@@ -72,9 +78,33 @@ class Evidence:
         self._follow_streaks(total / safe_rows - self.baseline, rows, told)
         if not self.settled:
             self._calibrate(total, rows, scores, told)
+        self._history[self.batches % HISTORY_BATCHES] = np.where(told, scores, np.nan)[
+            : self.signals.weighted
+        ]
         self.batches += 1
         heard = zip(self._detectors, scores.tolist(), told.tolist(), strict=False)
         return [at for at, (detector, score, ok) in enumerate(heard) if ok and detector.update(score)]
+
+    def state(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Every window and baseline, copied, by name: what `restore` takes."""
+        return {name: value.copy() for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+
+    def restore(self, batches: int, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Go on from a saved state. Raises ValueError, unchanged, when it is of other signals or windows.
+
+        Detectors have no state that could be saved: they are given the scores they had last once more.
+        """
+        mine = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        shapes = {name: (value.shape, value.dtype) for name, value in mine.items()}
+        if shapes != {name: (value.shape, value.dtype) for name, value in arrays.items()} or batches < 0:
+            raise ValueError("a drift state of other signals or windows")
+        for name, value in arrays.items():
+            setattr(self, name, value.copy())
+        self.batches = batches
+        for at in range(max(batches - HISTORY_BATCHES, 0), batches):
+            scores = self._history[at % HISTORY_BATCHES].tolist()
+            for detector, score in zip(self._detectors, scores, strict=True):
+                detector.update(score)
 
     def settle(self, held: Mask) -> None:
         """End burn-in: adopt the live mean and the calibrated gate, but for signals under a verdict."""

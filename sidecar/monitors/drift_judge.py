@@ -9,8 +9,9 @@ known, and one is enough to wake somebody.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -91,6 +92,35 @@ class Judge:
         """The loudest verdict that stands for a column of the layout."""
         levels = {v.level for at, v in self.standing.items() if self.signals.all[at].column == column}
         return next((level for level in (Level.PAGE, Level.TICKET) if level in levels), None)
+
+    def waits(self) -> dict[str, Any]:
+        """What is neither evidence nor verdict: what waits, and for how long."""
+        return {
+            "pending": list(self._pending.items()),
+            "back": list(self._back.items()),
+            "cooling": [[column, row, moment] for column, (row, moment) in self._cooling.items()],
+            "starts": list(self._starts),
+        }
+
+    def go_on(
+        self,
+        rows: int,
+        past: Iterable[Verdict],
+        standing: dict[int, Verdict],
+        waits: Mapping[str, Any],
+        moved: Callable[[float], float],
+    ) -> None:
+        """Take over what was saved; `moved` makes its times ours. Raises TypeError, ValueError, KeyError."""
+        pending = {int(signal): int(until) for signal, until in waits["pending"]}
+        back = {int(signal): int(batches) for signal, batches in waits["back"]}
+        cooling = {int(c): (int(row), moved(float(moment))) for c, row, moment in waits["cooling"]}
+        starts = [(int(row), moved(float(moment))) for row, moment in waits["starts"]]
+        if any(not 0 <= signal < len(self.signals) for signal in (*pending, *back)):
+            raise ValueError("a signal that is not there")
+        self.rows, self.standing = rows, standing
+        self.past.extend(past)
+        self._pending, self._back, self._cooling = pending, back, cooling
+        self._starts.extend(starts)
 
     def _severe_breaks(self, time: float, may_page: bool) -> None:
         severe = self.evidence.severe()

@@ -58,6 +58,16 @@ class DriftLayout:
         # From its first value on, being absent is being null.
         self._seen = [False] * len(self.columns)
 
+    def seen(self) -> list[bool]:
+        """Which columns ever had a value."""
+        return list(self._seen)
+
+    def see(self, seen: list[bool]) -> None:
+        """Go on from a saved `seen`. Raises ValueError when it is of other columns."""
+        if len(seen) != len(self.columns):
+            raise ValueError("a drift state of other columns")
+        self._seen = list(seen)
+
     def count(self, batch: Batch, lengths: Sequence[int]) -> Counts:
         """Rows of each bin for consecutive runs of rows; shape (runs, size). `lengths` add up to the rows."""
         counts = np.zeros((len(lengths), self.size), dtype=np.int64)

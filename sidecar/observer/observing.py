@@ -26,10 +26,13 @@ from sidecar.ingest.ingesting import Ingesting
 from sidecar.monitors.drift_verdict import Verdict
 from sidecar.observer.budget import Pacer
 from sidecar.observer.pipeline import Pipeline
+from sidecar.observer.recent import Recent
+from sidecar.observer.state import State
 from sidecar.observer.tee_server import TeeServer
 from sidecar.profiles.store import to_json
 from sidecar.registry import Snapshot
 from sidecar.relay.counters import resident_bytes
+from sidecar.sockets import for_others
 
 log = logging.getLogger("sidecar")
 
@@ -37,6 +40,8 @@ log = logging.getLogger("sidecar")
 _TICK_SECONDS = 0.25
 # Often next to how long the supervisor waits for a sign of life.
 _ALIVE_SECONDS = 5.0
+# Half of what an observer is given to leave when its memory has to go.
+_LAST_SAVE_SECONDS = 1.0
 
 
 class Observing:
@@ -53,6 +58,7 @@ class Observing:
         self._ingesting = Ingesting(
             self._registry, self._pipeline.observer.observe, ingest.cloudevents, ingest.ext_proc
         )
+        self._state = State(settings.state.dir, self._pipeline)
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
         self._otlp = self._otlp_exporter()
@@ -67,11 +73,13 @@ class Observing:
 
     async def start(self) -> None:
         """Listen on the tee and on the admin address. Raises SidecarError if either cannot be had."""
+        self._state.restore()
         await self._tee.start()
-        self._runner = await serve(create_app(self), self._admin)
+        self._runner = await serve(create_app(self, before_shown=self._state.keep), *self._admin_sockets())
         await self._ingesting.start()
         loop = asyncio.get_running_loop()
         self._tasks.append(loop.create_task(self._tick()))
+        self._tasks.append(loop.create_task(self._state.run()))
         if self._otlp is not None:
             self._tasks.append(loop.create_task(self._offer(self._otlp.settings.interval)))
 
@@ -94,8 +102,11 @@ class Observing:
             task.cancel()
         self._tee.close()
         await self._ingesting.stop()
+        # Nothing is counted any more: what is saved, exported and still scraped is the same.
+        last = self._registry.snapshot()
+        await self._state.close(last, _LAST_SAVE_SECONDS)
         if self._otlp is not None:
-            await asyncio.to_thread(self._otlp.close, self._registry.snapshot())
+            await asyncio.to_thread(self._otlp.close, last)
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -104,6 +115,10 @@ class Observing:
     def snapshot(self) -> Snapshot:
         """Everything, now."""
         return self._registry.snapshot()
+
+    def recent(self) -> Recent:
+        """How the last exchanges were read."""
+        return self._pipeline.observer.recent
 
     def details(self) -> Details:
         """What the registry does not hold."""
@@ -128,6 +143,11 @@ class Observing:
 
     # --- the loop --------------------------------------------------------------------------------
 
+    def _admin_sockets(self) -> list[Address]:
+        """Where the admin server listens: behind a supervisor also for clients of other hosts."""
+        path = self._admin.path
+        return [self._admin, Address(path=for_others(path))] if path else [self._admin]
+
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
@@ -142,7 +162,9 @@ class Observing:
         assert self._otlp is not None
         while True:
             await asyncio.sleep(interval)
-            self._otlp.offer(self._registry.snapshot())
+            snapshot = self._registry.snapshot()
+            await self._state.keep(snapshot)
+            self._otlp.offer(snapshot)
 
     def _hear(self, message: dict[str, Any]) -> None:
         figures = message.get("supervisor")

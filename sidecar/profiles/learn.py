@@ -75,6 +75,16 @@ class LearntReferences:
     def tick(self, now: float) -> None:
         """Nothing here depends on time."""
 
+    def learnt(self) -> dict[str, Reference]:
+        """The references learnt so far, by model: what `restore` takes."""
+        return dict(self._learnt)
+
+    def restore(self, learnt: Mapping[str, Reference]) -> None:
+        """Go on with references learnt earlier; a given one still wins."""
+        for model, reference in learnt.items():
+            if self.of(model) is None and len(self._learning) + len(self._learnt) < MAX_MODELS:
+                self._learnt[model] = reference
+
     def status(self) -> dict[str, LearningStatus]:
         """Per model: given, learnt, or being learnt."""
         given = {name: LearningStatus("given", r.rows, r.rows) for name, r in self._given.items()}

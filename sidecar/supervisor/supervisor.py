@@ -41,6 +41,15 @@ _WATCH_SECONDS = 0.25
 _RESTART_SECONDS = 2.0
 
 
+# What the supervisor itself can say. The observer's own counters are not among them: at zero while it is away
+# they would look like a reset, and be counted anew when they go on.
+_OWN_METRICS = (
+    catalog.RELAY_BYTES, catalog.TEE_DROPPED_BYTES, catalog.CHUNKS_DROPPED, catalog.UPSTREAM_CONNECT_FAILURES,
+    catalog.RELAY_LOOP_LAG, catalog.CPU_SECONDS, catalog.MEMORY_BYTES, catalog.OBSERVER_RESTARTS,
+    catalog.BUILD_INFO,
+)  # fmt: skip
+
+
 class Supervisor:
     """One run of the sidecar."""
 
@@ -57,7 +66,7 @@ class Supervisor:
         self._cgroup = Cgroup()
         self._silence = Silence()
         self._not_ready = "starting: no relay worker is accepting yet"
-        self._registry = Registry()
+        self._registry = Registry(_OWN_METRICS)
         self._totals = RelayTotals(self._registry)
         self._restarts = self._registry.counter(catalog.OBSERVER_RESTARTS)
         self._front = Front(self._observer_admin, self._why_not_ready, self._metrics)

@@ -83,8 +83,8 @@ BAD = [
     # --- keys of later versions are not silently ignored
     ("tls: {cert: c.pem}", "tls.key: missing; give a value"),
     ("metrics: {merge: http://h/metrics}", "metrics: not supported by this version; leave it out"),
-    ("state:", "state: not supported by this version; leave it out"),
-    ("state: {dir: /s}", "state: not supported by this version; leave it out"),
+    ("state: {dir: []}", "state.dir: a list is not allowed; give the path of a directory"),
+    ("state: {directory: /s}", "state.directory: no such key; the only key here is dir"),
     ("drift: {budget: 1}", "drift.budget: not supported by this version; leave it out"),
     ("models: {fraud: {approved_versions: [3]}}",
      "models.fraud.approved_versions: not supported by this version; leave it out"),
