@@ -6,22 +6,28 @@ not features. The trap: the answer's content type says nothing (KServe and Trito
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
-from sidecar.decoders import body, predictions, stream, tensors
+from sidecar.decoders import (
+    binary_tensors,
+    body,
+    json_tensors,
+    output_tensors,
+    predictions,
+    stream,
+    tensor_texts,
+    tensors,
+)
 from sidecar.decoders.decoder import Claim, Undecodable
 from sidecar.exchange import Exchange
-from sidecar.inference import Column, Inference, ModelRef, Operation, Undecoded
+from sidecar.inference import Inference, ModelRef, Operation, Undecoded
 
 # Any prefix: a gateway in front may have added one. The version is any text: MLServer takes "v1.2".
 _PATH = re.compile(r"(?:^|/)v2/models/([^/]+)(?:/versions/([^/]+))?/(infer|generate)(?:_stream)?/?$")
-_BINARY = "inference-header-content-length"
-_WITH_BINARY = "json-header-size="
 
 
 class OpenInference:
-    """Reads tensors in JSON; the binary tensor extension is recognised and counted as not read."""
+    """Reads tensors in JSON, raw behind it, and in the events of a streamed answer."""
 
     name = "v2"
 
@@ -36,24 +42,44 @@ class OpenInference:
 
     def read_request(self, exchange: Exchange, inference: Inference) -> None:
         """Columns from `inputs`."""
-        reject_binary(exchange.request_headers)
-        document = body.document_of(exchange.request, exchange.request_headers)
         if inference.operation is Operation.PREDICT:
-            fill_features(inference, document)
+            read_request(exchange, inference)
+        else:
+            body.document_of(exchange.request, exchange.request_headers)
 
     def read_answer(self, exchange: Exchange, inference: Inference) -> None:
         """Columns from `outputs`; name and version of the model where the path did not say."""
-        if exchange.streamed:
-            stream.read_events(exchange, inference)
+        if not exchange.streamed:
+            read_answer(exchange, inference)
             return
-        reject_binary(exchange.response_headers)
-        fill_outputs(inference, body.document_of(exchange.response, exchange.response_headers))
+        stream.read_names(exchange, inference)
+        if inference.operation is Operation.PREDICT and not inference.error:
+            inference.decoupled = True
+            inference.outputs = stream.outputs_of(exchange, outputs_of)
+
+
+def read_request(exchange: Exchange, inference: Inference) -> None:
+    """Read an inference request, whatever its path; raw tensors may follow the JSON. Raises Undecodable."""
+    document = binary_tensors.document_of(exchange.request, exchange.request_headers, "inputs")
+    if document is not None:
+        fill_features(inference, document)
+        return
+    # Triton's raw binary request: one input, its name and shape only in the metadata of the model.
+    inference.rows, inference.elsewhere = 1, True
+    inference.evidence += "; its body is one raw tensor, whose name and shape are not on the wire"
+
+
+def read_answer(exchange: Exchange, inference: Inference) -> None:
+    """Read an inference response; raw tensors may follow the JSON. Raises Undecodable."""
+    document = binary_tensors.document_of(exchange.response, exchange.response_headers, "outputs")
+    # A parameter of a requested output, which is in the JSON of the request.
+    fill_outputs(inference, document, classified=b'"classification"' in exchange.request.data)
 
 
 def is_request(document: Any) -> bool:
     """Whether a body is one of this protocol, whatever its path."""
     inputs = document.get("inputs") if type(document) is dict else None
-    return type(inputs) is list and bool(inputs) and tensors.is_tensor(inputs[0])
+    return type(inputs) is list and bool(inputs) and json_tensors.is_tensor(inputs[0])
 
 
 def fill_features(inference: Inference, document: Any) -> None:
@@ -61,21 +87,35 @@ def fill_features(inference: Inference, document: Any) -> None:
     if type(document) is not dict:
         raise Undecodable(Undecoded.SHAPE, "the body is not an object")
     inference.request_id = body.id_in(document) or inference.request_id
-    inference.rows, inference.features = tensors.columns_of(document.get("inputs"), "input")
+    inputs = json_tensors.list_of(document.get("inputs"))
+    content_type = tensor_texts.content_type_of(document) if "parameters" in document else ""
+    tables = [json_tensors.read(tensor, "input", content_type) for tensor in inputs]
+    inference.rows, inference.features = tensors.together(tables)
+    if not inference.features or (len(tables) > 1 and [] in [found for _, found in tables]):
+        # In shared memory, or of a kind that has no columns.
+        inference.elsewhere = any(tensor.get("data") is None for tensor in inputs)
 
 
-def fill_outputs(inference: Inference, document: Any) -> None:
-    """Read an inference response object."""
-    inference.error = body.error_of(document, "outputs")
-    if inference.error:
-        return
+def fill_outputs(inference: Inference, document: Any, *, classified: bool = False) -> None:
+    """Read an inference response object. `classified`: the request asked for a classification."""
+    if type(document) is not dict or "outputs" not in document:
+        inference.error = body.error_of(document)
+        if inference.error:
+            return
     if type(document) is not dict:
         raise Undecodable(Undecoded.SHAPE, "the answer is not an object")
     name_model(inference, document)
     inference.request_id = inference.request_id or body.id_in(document)
     if inference.operation is Operation.PREDICT:
-        inference.outputs = tensors.columns_of(document.get("outputs"), predictions.UNNAMED)[1]
-        _scores_as_floats(inference.outputs, document["outputs"])
+        inference.outputs = outputs_of(document, classified)[1]
+
+
+def outputs_of(document: dict[str, Any], classified: bool = False) -> tensors.Table:
+    """Rows and columns of the outputs in an inference response object. Raises Undecodable."""
+    outputs = json_tensors.list_of(document.get("outputs"))
+    content_type = tensor_texts.content_type_of(document) if "parameters" in document else ""
+    read = output_tensors.read
+    return tensors.together([read(t, predictions.UNNAMED, content_type, classified) for t in outputs])
 
 
 def name_model(inference: Inference, document: dict[str, Any]) -> None:
@@ -84,17 +124,3 @@ def name_model(inference: Inference, document: dict[str, Any]) -> None:
     if not model.name or not model.version:
         name = model.name or body.text_of(document.get("model_name"))
         inference.model = ModelRef(name, model.version or body.text_of(document.get("model_version")))
-
-
-def _scores_as_floats(found: list[Column], tensors_: list[dict[str, Any]]) -> None:
-    """A score of 1 is written `1` by some servers: the datatype, not the digits, says it is no class."""
-    scores = {t.get("name") for t in tensors_ if str(t.get("datatype")).startswith(("FP", "BF"))}
-    for column in found:
-        if int in set(map(type, column.values)) and column.name.partition("[")[0] in scores:
-            column.values = [float(v) if type(v) is int else v for v in column.values]
-
-
-def reject_binary(headers: Mapping[str, str]) -> None:
-    """Raise Undecodable if raw tensors follow the JSON."""
-    if _BINARY in headers or _WITH_BINARY in headers.get("content-type", ""):
-        raise Undecodable(Undecoded.CONTENT_TYPE, "binary tensors are not read yet")

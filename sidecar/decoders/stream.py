@@ -1,9 +1,15 @@
-"""Streamed answers: which model, and whether an error came inside. The parts are no predictions per row."""
+"""Streamed answers: which model, whether an error came inside, and the outputs where a protocol has some in
+every part. The parts are no predictions per row: there is any number of them.
+"""
+
+from collections.abc import Callable
+from typing import Any
 
 from sidecar.decoders import body, json_text
 from sidecar.decoders.decoder import Undecodable
+from sidecar.decoders.stack import Table, stacked
 from sidecar.exchange import Exchange, StreamEvent
-from sidecar.inference import Inference, ModelRef, Operation, Undecoded
+from sidecar.inference import Column, Inference, ModelRef, Operation, Undecoded
 
 # Error events of this size are no error events; reading them would only cost time.
 _LARGEST_ERROR_BYTES = 64 * 1024
@@ -11,10 +17,34 @@ _LARGEST_ERROR_BYTES = 64 * 1024
 
 def read_events(exchange: Exchange, inference: Inference) -> None:
     """Fill in model and error. Raises Undecodable(stream) where a prediction was expected instead."""
-    _name_model(exchange, inference)
-    inference.error = error_in(exchange.events)
+    read_names(exchange, inference)
     if inference.operation is Operation.PREDICT and not inference.error:
         raise Undecodable(Undecoded.STREAM, "the answer is a stream: its parts are not read as predictions")
+
+
+def read_names(exchange: Exchange, inference: Inference) -> None:
+    """Fill in model and error."""
+    _name_model(exchange, inference)
+    inference.error = error_in(exchange.events)
+
+
+def outputs_of(exchange: Exchange, read: Callable[[dict[str, Any]], Table]) -> list[Column]:
+    """The outputs of all events that were kept, rows below one another; `read` reads one of them.
+
+    Events that hold no outputs are left out: the end of a stream, say. Raises Undecodable(stream) if none
+    does, and what stacking them raises.
+    """
+    tables = []
+    for event in exchange.events:
+        try:
+            document = json_text.read(event.data)
+            if type(document) is dict and document.get("outputs"):
+                tables.append(read(document))
+        except Undecodable:
+            continue
+    if not tables:
+        raise Undecodable(Undecoded.STREAM, "no part of the stream holds outputs that can be read")
+    return stacked(tables)[1]
 
 
 def error_in(events: list[StreamEvent]) -> str:

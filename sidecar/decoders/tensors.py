@@ -1,4 +1,4 @@
-"""Tensors of the Open Inference Protocol: name, shape, datatype and values, read as columns.
+"""Tensors: name, shape and values as columns, whatever protocol they came by.
 
 `[N]` and `[N,1]` are one column, `[N,D]` is D columns `name[i]`; deeper or wider tensors are summarised. A
 shape is a claim by whoever sent it: nothing is allocated before it agrees with the data.
@@ -14,19 +14,13 @@ from sidecar.decoders import columns, summaries
 from sidecar.decoders.decoder import Undecodable
 from sidecar.inference import Column, Undecoded, Values
 
+Table = tuple[int, list[Column]]
+
 # No data is as large: a product of sizes is not followed further, lest it become a number of a megabyte.
 _BEYOND_ANY_DATA = 2**62
 
 
-def columns_of(tensors: Any, unnamed: str) -> tuple[int, list[Column]]:
-    """Rows and columns of a list of tensors in JSON. Raises Undecodable."""
-    if type(tensors) is not list or not tensors:
-        raise Undecodable(Undecoded.SHAPE, "there is no list of tensors")
-    columns.check_width(len(tensors))
-    return together([_read(tensor, unnamed) for tensor in tensors])
-
-
-def together(read: Sequence[tuple[int, list[Column]]]) -> tuple[int, list[Column]]:
+def together(read: Sequence[Table]) -> Table:
     """Rows and columns of several tensors, of each of which they are known.
 
     Rows are those of the largest batch; a tensor of another batch size (a parameter sent as a tensor)
@@ -40,7 +34,7 @@ def together(read: Sequence[tuple[int, list[Column]]]) -> tuple[int, list[Column
     return rows, columns.unique(found)
 
 
-def columns_of_flat(name: str, shape: Any, values: list[Any] | npt.NDArray[Any]) -> tuple[int, list[Column]]:
+def columns_of_flat(name: str, shape: Any, values: list[Any] | npt.NDArray[Any]) -> Table:
     """Rows and columns of one tensor, all of whose values are given in row-major order.
 
     `shape` is a list or tuple. `[]` is one row; `[N]` and `[N,1]` are the column `name`, `[N,D]` is `name[i]`
@@ -104,29 +98,3 @@ def flat(data: Any) -> list[Any]:
             raise Undecodable(Undecoded.SHAPE, "the data is nested unevenly")
         values = list(chain.from_iterable(values))
     return values
-
-
-def _read(tensor: Any, unnamed: str) -> tuple[int, list[Column]]:
-    if type(tensor) is not dict:
-        raise Undecodable(Undecoded.SHAPE, "a tensor is not an object")
-    name, shape = tensor.get("name") or unnamed, tensor.get("shape")
-    if type(name) is not str:
-        raise Undecodable(Undecoded.SHAPE, "a tensor's name is not text")
-    data = tensor.get("data")
-    if data is None:
-        # In shared memory: there are rows, their values are elsewhere.
-        return rows_of(shape), []
-    if type(data) is type(shape) is list and len(shape) == 2 and _even(data, *shape):
-        spread: list[Values] = [list(values) for values in zip(*data, strict=True)]
-        return rows_of(shape), columns.named(spread, shape[1], name, name)
-    return columns_of_flat(name, shape, flat(data))
-
-
-def _even(data: list[Any], rows: Any, width: Any) -> bool:
-    """Whether the data is nested exactly as the shape says, and not too wide to be spread."""
-    return (
-        len(data) == rows
-        and {*map(type, data)} == {list}
-        and {*map(len, data)} == {width}
-        and 0 < width <= summaries.WIDEST_SPREAD
-    )

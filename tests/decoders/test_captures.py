@@ -2,22 +2,14 @@
 
 import json
 import math
-from typing import Any
 
 import pytest
 
 from sidecar import decoders
-from sidecar.inference import Operation, Undecoded
+from sidecar.inference import Operation
 from tests.decoders import captures
 from tests.decoders.reading import decode, table
 
-V2_CASES = [
-    "mls_iris_flat",
-    "mls_iris_pd_columns",
-    "mls_pd_mixed_nulls",
-    "mls_gzip_response",
-    "ks_iris_flat_noid",
-]
 ROW_CASES = [
     "v1-rest/predict_inputs_key",
     "v1-rest/cloudevent_binary",
@@ -30,21 +22,6 @@ ROW_CASES = [
     "tfs-rest/classify",
     "fastapi/single_object",
 ]
-
-
-@pytest.mark.parametrize("case", V2_CASES)
-def test_open_inference_captures_are_read_as_the_client_sent_and_the_model_answered_them(case):
-    expected = captures.EXPECTED[f"v2-rest/{case}"]
-    inference = decode(captures.exchange(f"v2-rest/{case}"))
-
-    assert inference.undecoded is None
-    assert inference.model.name == expected["request"]["model"]
-    assert inference.model.version == (
-        expected["request"]["version"] or expected["response"]["version"] or ""
-    )
-    assert inference.request_id == (expected["request"]["id"] or expected["response"]["id"])
-    assert table(inference.features) == _columns(expected["request"]["tensors"])
-    assert table(inference.outputs) == _columns(expected["response"]["tensors"])
 
 
 @pytest.mark.parametrize("case", ROW_CASES)
@@ -126,10 +103,42 @@ def test_sagemaker_instances_are_unwrapped_to_their_features():
     assert table(nested.features) == {"features[0]": [1.5], "features[1]": [16.0], "features[2]": [14.0]}
 
 
-def test_every_exchange_of_a_pipelined_connection_is_read():
-    for number, expected in enumerate(captures.EXPECTED["v2-rest/mls_keepalive_pipelined"]["exchanges"]):
-        inference = decode(captures.exchange("v2-rest/mls_keepalive_pipelined", number))
-        assert (inference.request_id, inference.model.name) == (expected["id"], expected["model"])
+def test_a_seldon_message_has_names_for_features_and_for_classes():
+    expected = captures.EXPECTED["seldon-v1/tensor"]
+    inference = decode(captures.exchange("seldon-v1/tensor"))
+    assert (inference.protocol, inference.rows, inference.undecoded) == ("seldon", 2, None)
+    assert [column.name for column in inference.features] == expected["names"]
+    by_column = [column.values for column in inference.features]
+    assert [list(row) for row in zip(*by_column, strict=True)] == expected["rows"]
+    assert [column.name for column in inference.outputs] == expected["prediction_names"]
+    assert [column.values[0] for column in inference.outputs] == pytest.approx(
+        [0.726, 0.094, 0.179], abs=1e-3
+    )
+
+
+@pytest.mark.parametrize("case", ["seldon-v1/ndarray_mixed_strings", "seldon-v1/strdata"])
+def test_a_seldon_message_that_failed_has_its_features_and_is_not_undecoded(case):
+    inference = decode(captures.exchange(case))
+    assert inference.features and inference.outputs == [] and inference.undecoded is None
+
+
+@pytest.mark.parametrize("case", [case for case in captures.CASES if case.startswith("sagemaker/")])
+def test_sagemaker_is_told_by_headers_or_by_its_wrapping_and_triton_by_its_tensors(case):
+    inference = decode(captures.exchange(case))
+    assert inference.protocol == ("v2" if case == "sagemaker/triton_binary" else "sagemaker")
+
+
+def test_a_container_of_vertex_has_instances_on_a_path_of_its_own():
+    inference = decode(captures.exchange("vertex/container_predict"))
+    assert table(inference.features) == {"input[0]": [1.0, 3.0], "input[1]": [2.0, 4.0]}
+    assert (inference.protocol, table(inference.outputs)) == ("json", {"prediction": [1, 0]})
+
+
+def test_torchserve_reads_json_in_a_form_and_answers_without_a_content_type():
+    inference = decode(captures.exchange("torchserve/predict_multipart"))
+    assert (inference.protocol, inference.model.name, inference.undecoded) == ("torchserve", "sum", None)
+    assert table(inference.features) == {"data[0]": [5.1, 6.2], "data[1]": [3.5, 2.9]}
+    assert table(inference.outputs) == {"prediction": [8.6, 9.1]}
 
 
 def test_torchserve_answers_a_bare_list_and_names_its_model_in_the_path():
@@ -157,21 +166,6 @@ def test_the_features_of_a_failed_inference_are_read(case):
     assert inference.features and all(len(c.values) == inference.rows for c in inference.features)
 
 
-def test_an_open_inference_stream_gives_features_and_says_that_its_parts_are_not_read():
-    inference = decode(captures.exchange("v2-rest/mls_infer_stream_sse"))
-    assert table(inference.features) == {"prompt": ["the quick brown fox"]}
-    assert inference.undecoded is Undecoded.STREAM
-
-
-def test_binary_tensors_are_counted_as_a_content_type_we_do_not_read():
-    for case in ("v2-rest-binary/ks_iris_bin_in_json_out", "sagemaker/triton_binary"):
-        assert decode(captures.exchange(case)).undecoded is Undecoded.CONTENT_TYPE
-    # The answer was JSON: its predictions are not lost with the request.
-    assert table(decode(captures.exchange("v2-rest-binary/ks_iris_bin_in_json_out")).outputs) == {
-        "output-0": [0, 1]
-    }
-
-
 def test_generative_captures_have_an_operation_a_model_and_are_not_undecoded():
     for case, protocol, operation, model in (
         ("openai-vllm/chat", "openai", Operation.CHAT, "tiny"),
@@ -196,12 +190,3 @@ def test_pings_versions_and_metadata_are_not_inference():
 @pytest.mark.parametrize("case", captures.CASES)
 def test_what_explain_says_of_a_capture_is_strict_json(case):
     json.dumps(decoders.explain(captures.exchange(case)), allow_nan=False)
-
-
-def _columns(tensors: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    columns = {}
-    for tensor in tensors:
-        width = tensor["shape"][1] if len(tensor["shape"]) == 2 else 1
-        for i in range(width):
-            columns[tensor["name"] if width == 1 else f"{tensor['name']}[{i}]"] = tensor["data"][i::width]
-    return columns

@@ -120,11 +120,6 @@ def test_null_in_floating_point_data_is_null():
     assert table(inference.outputs) == {"p": [None, 0.5]}
 
 
-def test_raw_tensors_behind_the_json_are_a_content_type_we_do_not_read():
-    headers = {"inference-header-content-length": "10"}
-    assert read(V2, b"{}", request_headers=headers).undecoded is Undecoded.CONTENT_TYPE
-
-
 def test_a_generate_body_is_not_read_as_features():
     inference = read(
         "/v2/models/m/generate", {"text_input": "secret"}, {"model_name": "m", "text_output": "x"}

@@ -1,20 +1,24 @@
 import numpy as np
 import pytest
 
-from sidecar.decoders import columns, tensors
+from sidecar.decoders import columns, json_tensors, tensors
 from sidecar.decoders.decoder import Undecodable
 from sidecar.inference import Undecoded
 from tests.decoders.reading import table, tensor
 
 
+def columns_of(given):
+    return tensors.together([json_tensors.read(t, "input") for t in json_tensors.list_of(given)])
+
+
 def read(*given):
-    rows, found = tensors.columns_of(list(given), "input")
+    rows, found = columns_of(list(given))
     return rows, table(found)
 
 
 def reason(*given):
     with pytest.raises(Undecodable) as raised:
-        tensors.columns_of(list(given), "input")
+        columns_of(list(given))
     return raised.value.reason
 
 
@@ -31,7 +35,7 @@ def test_n_by_d_is_d_columns_in_row_major_order(data):
 
 def test_values_are_never_changed():
     values = [True, "1.5", None, -0.0, 18446744073709551615, {"a": 1}]
-    _, found = tensors.columns_of([tensor("x", [6], values)], "input")
+    _, found = columns_of([tensor("x", [6], values)])
     assert found[0].values == values and found[0].values[0] is True
 
 
@@ -134,7 +138,7 @@ def test_many_tensors_are_too_wide():
 def test_what_is_no_tensor_is_a_matter_of_shape(given):
     assert reason(*given) is Undecoded.SHAPE
     with pytest.raises(Undecodable):
-        tensors.columns_of({"x": 1}, "input")
+        columns_of({"x": 1})
 
 
 def test_a_tensor_without_a_name_is_called_after_its_side():
