@@ -147,7 +147,8 @@ def complete(exchange: Exchange, inference: Inference, tally: Tally, *, judged: 
     if exchange.streamed:
         promise_kept = tally.ended or bool(tally.error_kind) or not judged or not known
         generation.truncated = not promise_kept and exchange.outcome in _CUT
-        _time(generation, tally)
+        if exchange.timings.response_last is not None:  # what was logged elsewhere has events and no times
+            _time(generation, tally)
     _count_output(generation, tally, known)
     generation.ends = _ends(exchange, tally, generation.truncated)
     if exchange.outcome is Outcome.OK and not generation.truncated and not tally.error_kind:

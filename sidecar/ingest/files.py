@@ -19,6 +19,7 @@ import orjson
 from sidecar.errors import UsageError
 from sidecar.exchange import (
     GRPC_CODES,
+    NOTHING_LEFT_OUT,
     CapturedBody,
     Exchange,
     Outcome,
@@ -28,11 +29,9 @@ from sidecar.exchange import (
     outcome_of_grpc,
     outcome_of_status,
 )
-from sidecar.ingest.bodies import Limits, captured, kept
-from sidecar.wire.event_stream import open_stream
+from sidecar.ingest.bodies import Limits, captured, events_in, kept
 from sidecar.wire.grpc_messages import Messages
 from sidecar.wire.http2_streams import is_grpc
-from sidecar.wire.limits import Budget
 
 # Two bodies of the capture limit, one with every byte escaped as \u0000, and the events once more.
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -95,9 +94,10 @@ def _exchange(line: bytes, time: float, number: int, limits: Limits) -> Exchange
     grpc_status = _grpc_status(said) if grpc else ""
     request = _body(said, "request", headers, limits)
     response = _body(said, "response", answer_headers, limits)
-    events = _events(said, timings)
+    events, left_out = _events(said, timings), NOTHING_LEFT_OUT
     if events is None and not grpc:
-        events = _events_of(response, answer_headers, timings, limits)
+        found = events_in(response, answer_headers.get("content-type", ""), timings.last, limits)
+        events, left_out = found or (None, NOTHING_LEFT_OUT)
     return Exchange(
         connection=number,
         transport="http2" if grpc else "http1",
@@ -113,6 +113,7 @@ def _exchange(line: bytes, time: float, number: int, limits: Limits) -> Exchange
         streamed=_talks(request, response) if grpc else events is not None,
         events=events or [],
         grpc_status=grpc_status,
+        left_out=left_out,
     )
 
 
@@ -258,17 +259,6 @@ def _event(event: Any, index: int, begun: float) -> StreamEvent:
     except _Wrong as error:
         raise _Wrong(f"{where}: {error}") from None
     return StreamEvent(begun + offset, _bytes(event["data"], f"{where}: data"), name)
-
-
-def _events_of(
-    response: CapturedBody, headers: dict[str, str], timings: Timings, limits: Limits
-) -> list[StreamEvent] | None:
-    """The events in a recorded body that is a stream by nature, all at its end; None if it is none."""
-    stream = open_stream(headers.get("content-type", ""), None, limits, Budget(limits.total_bytes))
-    if stream is None:
-        return None
-    stream.feed(response.data, timings.last)
-    return stream.finish(timings.last, whole=response.problem is None)
 
 
 def _talks(*bodies: CapturedBody) -> bool:

@@ -9,8 +9,8 @@ import json
 import re
 from urllib.parse import quote
 
-from sidecar.exchange import BodyProblem, CapturedBody, Exchange, Outcome, Timings
-from sidecar.ingest.bodies import Limits, captured
+from sidecar.exchange import NOTHING_LEFT_OUT, BodyProblem, CapturedBody, Exchange, Outcome, Timings
+from sidecar.ingest.bodies import Limits, captured, events_in
 from sidecar.ingest.events import Event
 
 TRANSPORT = "cloudevents"
@@ -25,6 +25,7 @@ _BY_PROTOCOL = {"seldon": "", "tensorflow": "v1", "v2": "v2", "kfserving": "v2",
 # What a path looks like to the decoder that goes by shape alone.
 _SOME_PATH = "/predict"
 _SELDON_PATH = "/api/v1.0/predictions"
+_EVENTS = "text/event-stream"
 _GZIP = b"\x1f\x8b"
 _LENGTH = "inference-header-content-length"
 
@@ -41,7 +42,9 @@ def exchange_of(
     assert one is not None
     asked, answered = _body(request, limits), _body(response, limits)
     outcome = Outcome.UNOBSERVED if response is None else Outcome.OK
-    streamed = answered.data.startswith((b"data:", b"event:"))
+    stream = _EVENTS if answered.data.startswith((b"data:", b"event:")) else ""
+    found = events_in(answered, stream, now, limits)
+    events, left_out = found or ([], NOTHING_LEFT_OUT)
     return Exchange(
         connection=0,
         transport=TRANSPORT,
@@ -52,10 +55,12 @@ def exchange_of(
         status=None if response is None else 200,
         route=route,
         request_headers={"ce-id": one.id} | _typed(one.content_type, asked.data),
-        response_headers=_attributes(one) | _typed("text/event-stream" if streamed else "", answered.data),
+        response_headers=_attributes(one) | _typed(stream, answered.data),
         request=asked,
         response=answered,
-        streamed=streamed,
+        streamed=found is not None,
+        events=events,
+        left_out=left_out,
     )
 
 

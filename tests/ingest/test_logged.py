@@ -108,12 +108,25 @@ def test_an_answer_alone_gives_its_outputs_and_says_that_the_request_is_missing(
     assert inference.outputs
 
 
-def test_a_logged_stream_is_a_stream_of_which_no_times_are_known():
-    exchange = joined({"model": "llama", "messages": []}, b'data: {"a": 1}\n\ndata: [DONE]\n\n')
+CHAT = (
+    b'data: {"id":"c","model":"llama","choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
+    b'data: {"id":"c","model":"llama","choices":[{"index":0,"delta":{"content":"!"}}]}\n\n'
+)
+
+
+@pytest.mark.parametrize(("end", "truncated"), [(b"data: [DONE]\n\n", False), (b"", True)])
+def test_a_logged_stream_is_read_but_no_times_of_it_are_known(end, truncated):
+    exchange = joined({"model": "llama", "messages": []}, CHAT + end)
     assert exchange.streamed
-    assert exchange.events == []
     assert exchange.response_headers["content-type"] == "text/event-stream"
-    assert meant(exchange).operation == "chat"
+    inference = meant(exchange)
+    assert (inference.operation, inference.model.name) == ("chat", "llama")
+    generation = inference.generation
+    assert generation is not None
+    assert generation.truncated is truncated
+    assert generation.output_tokens == 2
+    assert generation.first_token is generation.seconds_per_token is None
+    assert generation.stalls == 0
 
 
 @pytest.mark.parametrize("name", ["a/b", "../x", "a b?c", "ü"])
