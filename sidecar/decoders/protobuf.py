@@ -1,43 +1,315 @@
-"""The fields of a protobuf message by their numbers, without its schema.
+"""Protobuf messages read by field number, without their schema (protobuf.dev, "Encoding").
 
-Not a parser of messages: no descriptors, so no generated code that another copy of the same schema in the
-process could collide with. What is malformed or cut ends the reading; what came before it stands.
+Not generated code and no descriptors: two copies of one schema in a process collide, and here each
+message has a few fields worth reading. Nothing raises: what is malformed ends the reading of its message,
+what came before it stands, and the reader remembers why; whoever needs the whole asks `Reader.check`.
+The trap: a repeated scalar may come packed, one by one, or both, whatever the schema says.
 """
 
-from collections.abc import Iterator
+import re
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sidecar.decoders.decoder import Undecodable
+from sidecar.inference import Undecoded
+
+Array = npt.NDArray[Any]
+# The wire type of a field, and where its value is. A run is several fields of one number with their tags.
+Field = tuple[int, int, int]
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-# Ten bytes of seven bits make 64 (protobuf.dev, "Encoding").
+_RUN = 8
+_SIZES = {FIXED64: 8, FIXED32: 4}
+# Ten bytes of seven bits make 64.
 _MAX_VARINT_BYTES = 10
+# TensorProto's uint64_val is 17, and no message we read has more fields. Others are stepped over.
+_HIGHEST_READ = 31
+_SIGN, _MODULUS = 2**63, 2**64
+# Reading as many one by one takes a tenth of a second; a repeated scalar is one, however long. Messages count
+# as one, too.
+MAX_FIELDS = 100_000
+# A million float32 are the largest decoded body.
+MAX_NUMBERS = 1_048_576
+# Of so few bytes numpy would only take longer.
+_FEW_BYTES = 32
+_FIXED: dict[str, np.dtype[Any]] = {"float": np.dtype("<f4"), "double": np.dtype("<f8")}
+_WIRE_TYPES = {"float": FIXED32, "double": FIXED64}
+_NONE: list[Field] = []
 
 
-def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Each field of `data` in order: its number, and an integer for a varint, else its bytes."""
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        number, kind = key >> 3, key & 7
-        value: int | bytes
-        if kind == VARINT:
-            value, at = _varint(data, at)
-            if at > len(data):
-                return
-        else:
-            length, at = _varint(data, at) if kind == BYTES else (_FIXED.get(kind, len(data) + 1), at)
-            if length > len(data) - at:
-                return
-            value, at = data[at : at + length], at + length
-        yield number, value
+class Reader:
+    """Reads the messages of one body, within one allowance of fields."""
+
+    __slots__ = ("_left", "problem")
+
+    def __init__(self, fields: int = MAX_FIELDS) -> None:
+        self._left = fields
+        self.problem: Undecodable | None = None
+        """The first thing that was wrong with any of the messages."""
+
+    def check(self) -> None:
+        """Raise Undecodable if anything was wrong: not_protobuf, or too_wide for too many fields."""
+        if self.problem is not None:
+            raise self.problem
+
+    def malformed(self, what: str) -> None:
+        """Remember what was wrong, unless something was already."""
+        self.problem = self.problem or Undecodable(Undecoded.NOT_PROTOBUF, what)
+
+    def read(self, data: bytes, at: int = 0, end: int | None = None) -> "Message":
+        """The fields of the message in `data[at:end]`, as far as they can be read."""
+        fields: dict[int, list[Field]] = {}
+        try:
+            self._scan(fields, data, at, len(data) if end is None else end)
+        except Undecodable as error:
+            self.problem = self.problem or error
+        return Message(self, data, fields)
+
+    def _scan(self, fields: dict[int, list[Field]], data: bytes, at: int, end: int) -> None:
+        left = self._left - 1
+        while at < end:
+            left -= 1
+            if left < 0:
+                self._left = 0
+                raise Undecodable(Undecoded.TOO_WIDE, "more fields than are worth their time")
+            start, key = at, data[at]
+            if key < 0x80:
+                at += 1
+            else:
+                key, at = _varint(data, at, end)
+            number, kind = key >> 3, key & 7
+            known = fields.get(number)
+            if known is None:
+                if number > _HIGHEST_READ:
+                    at = _span(data, at, end, kind)[1]
+                    continue
+                if not number:
+                    raise Undecodable(Undecoded.NOT_PROTOBUF, "a field has number 0")
+                known = fields[number] = []
+            elif kind != BYTES and at == start + 1 and kind in _RUNNING:
+                stop = _end_of_run(data, start, end)
+                if stop:
+                    known.append((kind | _RUN, start, stop))
+                    at = stop
+                    continue
+            if kind == BYTES and at < end and (length := data[at]) < 0x80 and length < end - at:
+                value, at = at + 1, at + 1 + length  # nearly always
+            else:
+                value, at = _span(data, at, end, kind)
+            known.append((kind, value, at))
+        self._left = left
 
 
-_FIXED = {FIXED64: 8, FIXED32: 4}
+class Message:
+    """The fields of one message by their numbers. A field of an unexpected wire type is not there."""
+
+    __slots__ = ("_data", "_fields", "_reader")
+
+    def __init__(self, reader: Reader, data: bytes, fields: dict[int, list[Field]]) -> None:
+        self._reader = reader
+        self._data = data
+        self._fields = fields
+
+    @property
+    def highest(self) -> int:
+        """The largest field number of those that are read; 0 if there are none."""
+        return max(self._fields, default=0)
+
+    def has(self, number: int) -> bool:
+        """Whether the field is there, be it empty."""
+        return number in self._fields
+
+    def span(self, number: int) -> memoryview:
+        """The bytes of a field: the last one counts; none if it is not there."""
+        for kind, start, end in reversed(self._fields.get(number, _NONE)):
+            if kind == BYTES:
+                return memoryview(self._data)[start:end]
+        return memoryview(b"")
+
+    def spans(self, number: int) -> list[memoryview]:
+        """The bytes of each occurrence of a field; none once the body is known to be wrong."""
+        if self._reader.problem is not None:
+            return []
+        view = memoryview(self._data)
+        return [view[start:end] for kind, start, end in self._fields.get(number, _NONE) if kind == BYTES]
+
+    def text(self, number: int) -> str:
+        """The text of a field; "" if it is not there, or no text."""
+        try:
+            return str(self.span(number), "utf-8")
+        except UnicodeDecodeError:
+            return ""
+
+    def message(self, number: int) -> "Message":
+        """The message in a field: the last one counts; an empty one if it is not there."""
+        for kind, start, end in reversed(self._fields.get(number, _NONE)):
+            if kind == BYTES:
+                return self._reader.read(self._data, start, end)
+        return Message(self._reader, b"", {})
+
+    def messages(self, number: int) -> list["Message"]:
+        """The message in each occurrence of a field; none once the body is known to be wrong."""
+        if self._reader.problem is not None:
+            return []
+        read, data = self._reader.read, self._data
+        return [
+            read(data, start, end) for kind, start, end in self._fields.get(number, _NONE) if kind == BYTES
+        ]
+
+    def entries(self, number: int) -> list[tuple[str, "Message"]]:
+        """The entries of a map from text: the key, and the entry itself, whose value is its field 2."""
+        return [(entry.text(1), entry) for entry in self.messages(number)]
+
+    def integer(self, number: int) -> int | None:
+        """A singular int32, int64, bool or enum; None if it is not there."""
+        for kind, start, end in reversed(self._fields.get(number, _NONE)):
+            if kind == VARINT:
+                return _signed(_varint(self._data, start, end)[0])
+            if kind == VARINT | _RUN:
+                return int(self.numbers(number, "int64")[-1])
+        return None
+
+    def integers(self, number: int) -> list[int]:
+        """A repeated int64, usually short: a shape."""
+        fields = self._fields.get(number, _NONE)
+        if len(fields) == 1 and fields[0][0] == BYTES and fields[0][2] - fields[0][1] <= _FEW_BYTES:
+            found = []
+            _, at, end = fields[0]
+            try:
+                while at < end:
+                    value, at = _varint(self._data, at, end)
+                    found.append(_signed(value))
+            except Undecodable as error:
+                self._reader.malformed(str(error))
+            return found
+        values: list[int] = self.numbers(number, "int64").tolist()
+        return values
+
+    def numbers(self, number: int, scalar: str) -> Array:
+        """All values of a repeated scalar in order; `scalar` is its type as a schema says it.
+
+        float and double are views where they came in one piece. Not for the zigzag and fixed integers.
+        """
+        try:
+            if scalar in _FIXED:
+                pieces = self._pieces(number, _WIRE_TYPES[scalar])
+                dtype = _FIXED[scalar]
+                if sum(map(len, pieces)) % dtype.itemsize:
+                    raise Undecodable(Undecoded.NOT_PROTOBUF, "packed numbers end within one")
+                return np.frombuffer(_joined(pieces), dtype)
+            return _as_scalar(_varints(_joined(self._pieces(number, VARINT))), scalar)
+        except Undecodable as error:
+            self._reader.problem = self._reader.problem or error
+            return np.empty(0, _FIXED.get(scalar, np.dtype(np.int64)))
+
+    def _pieces(self, number: int, wire_type: int) -> list[memoryview]:
+        """The values of a repeated scalar without their tags, however they came."""
+        view = memoryview(self._data)
+        pieces = []
+        for kind, start, end in self._fields.get(number, _NONE):
+            if kind in (BYTES, wire_type):
+                pieces.append(view[start:end])
+            elif kind == wire_type | _RUN:
+                pieces.append(_without_tags(view[start:end], wire_type))
+        return pieces
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number and where it ends: past the end of `data` if it does not end."""
-    number = 0
-    for index, byte in enumerate(data[at : at + _MAX_VARINT_BYTES]):
-        number |= (byte & 0x7F) << (7 * index)
+def _joined(pieces: list[memoryview]) -> bytes | memoryview:
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _signed(value: int) -> int:
+    return value if value < _SIGN else value - _MODULUS
+
+
+def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """A number and where it ends. Raises Undecodable."""
+    if at < end and data[at] < 0x80:
+        return data[at], at + 1
+    number = shift = 0
+    for byte in data[at : min(at + _MAX_VARINT_BYTES, end)]:
+        number |= (byte & 0x7F) << shift
+        shift += 7
         if byte < 0x80:
-            return number, at + index + 1
-    return 0, len(data) + 1
+            # What does not fit into 64 bits is dropped, as every implementation does.
+            return number & (_MODULUS - 1), at + shift // 7
+    raise Undecodable(Undecoded.NOT_PROTOBUF, "a number does not end")
+
+
+def _span(data: bytes, at: int, end: int, kind: int) -> tuple[int, int]:
+    """Where the value of a field begins and ends. Raises Undecodable."""
+    if kind == BYTES:
+        length, at = _varint(data, at, end)
+    elif kind == VARINT:
+        return at, _varint(data, at, end)[1]
+    elif kind in _SIZES:
+        length = _SIZES[kind]
+    else:
+        # Groups are long gone from every schema of a model server.
+        raise Undecodable(Undecoded.NOT_PROTOBUF, "a field is of a type that is not read")
+    if length > end - at:
+        raise Undecodable(Undecoded.NOT_PROTOBUF, "a field is longer than its message")
+    return at, at + length
+
+
+_RUNNING = {
+    VARINT: rb"(?:%s[\x80-\xff]{0,9}+[\x00-\x7f])++",
+    FIXED64: rb"(?s:%s.{8})++",
+    FIXED32: rb"(?s:%s.{4})++",
+}
+
+
+@lru_cache(maxsize=128)
+def _run_of(tag: int) -> re.Pattern[bytes]:
+    """Fields with this tag of one byte, one after another. Possessive: nothing is remembered of each."""
+    return re.compile(_RUNNING[tag & 7] % re.escape(bytes([tag])))
+
+
+def _end_of_run(data: bytes, start: int, end: int) -> int:
+    """Where fields with the tag at `start` end; 0 if there is not one."""
+    found = _run_of(data[start]).match(data, start, end)
+    return found.end() if found else 0
+
+
+def _without_tags(run: memoryview, wire_type: int) -> memoryview:
+    octets = np.frombuffer(run, np.uint8)
+    if wire_type == VARINT:
+        # A tag below 0x80 is a varint itself: every second one is a tag.
+        ends = np.flatnonzero(octets < 0x80)
+        values = np.delete(octets, np.concatenate(([0], ends[1:-1:2] + 1)))
+    else:
+        values = octets.reshape(-1, 1 + _SIZES[wire_type])[:, 1:]
+    return memoryview(values.tobytes())
+
+
+def _varints(data: bytes | memoryview) -> Array:
+    """All numbers of a packed field, unsigned. Raises Undecodable."""
+    octets = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(octets < 0x80)
+    if len(ends) > MAX_NUMBERS:
+        raise Undecodable(Undecoded.TOO_WIDE, f"{len(ends)} numbers are more than {MAX_NUMBERS}")
+    if len(ends) == len(octets):
+        return octets.astype(np.uint64)
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    lengths = ends - starts + 1 if len(ends) else np.zeros(1)
+    if octets[-1] >= 0x80 or lengths.max() > _MAX_VARINT_BYTES:
+        raise Undecodable(Undecoded.NOT_PROTOBUF, "a packed number does not end")
+    numbers = (octets[starts] & 0x7F).astype(np.uint64)
+    for more in range(1, int(lengths.max())):
+        longer = np.flatnonzero(lengths > more)
+        bits = (octets[starts[longer] + more] & 0x7F).astype(np.uint64)
+        numbers[longer] |= bits << np.uint64(7 * more)
+    return numbers
+
+
+def _as_scalar(values: Array, scalar: str) -> Array:
+    """Unsigned 64 bits as what the schema says they are: the lower bits count."""
+    if scalar == "bool":
+        return values.astype(np.bool_)
+    if scalar.endswith("32"):
+        values = values.astype(np.uint32)
+    typed: Array = values.view(np.dtype(scalar))
+    return typed

@@ -1,47 +1,56 @@
-"""Calls told by service and method, and the names in their first message."""
+"""Calls told by service and method, and what holds for every protocol over gRPC."""
 
 import gzip
-from pathlib import Path
+import tracemalloc
+import zlib
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sidecar import decoders
 from sidecar.exchange import BodyProblem, Outcome
-from sidecar.inference import ModelRef, Operation
-from tests.decoders.reading import decode, posted, refused
+from sidecar.inference import ModelRef, Operation, Undecoded
+from tests.decoders.grpc_calls import (
+    CASES,
+    GRPC,
+    INFER,
+    SELDON,
+    STREAM,
+    TFS,
+    TORCHSERVE,
+    called,
+    capture,
+    messages,
+    read,
+    tensor,
+)
+from tests.decoders.protobuf_encoder import bytes_field, framed, packed, varint_field
+from tests.decoders.reading import decode, posted, refused, table
+from tests.decoders.test_conformance import LARGEST_BYTES, check
 
-GRPC = {"content-type": "application/grpc"}
-WIRE = Path(__file__).parent.parent / "cases" / "wire"
-V2 = "/inference.GRPCInferenceService/ModelInfer"
-TFS = "/tensorflow.serving.PredictionService/"
-TORCHSERVE = "/org.pytorch.serve.grpc.inference.InferenceAPIsService/"
-
-
-def framed(message: bytes, flag: int = 0) -> bytes:
-    return bytes([flag]) + len(message).to_bytes(4, "big") + message
-
-
-def field(number: int, value: bytes | str) -> bytes:
-    data = value.encode() if isinstance(value, str) else value
-    return bytes([number << 3 | 2, len(data)]) + data
-
-
-def call(target, request=b"", answer=b"", **more):
-    return posted(target, framed(request), framed(answer), request_headers=GRPC, **more)
-
-
-def message(case: str, side: str = "req") -> bytes:
-    return (WIRE / f"{case}.s1.{side}.0.msg").read_bytes()
+CHURN = bytes_field(1, "churn") + bytes_field(2, "7")
+KNOWN = [
+    INFER,
+    STREAM,
+    TFS + "Predict",
+    TFS + "Classify",
+    TFS + "Regress",
+    TFS + "MultiInference",
+    SELDON,
+    TORCHSERVE + "Predictions",
+    TORCHSERVE + "StreamPredictions",
+]
 
 
 @pytest.mark.parametrize(
     ("target", "protocol", "operation"),
     [
-        (V2, "v2-grpc", Operation.PREDICT),
-        ("/inference.GRPCInferenceService/ModelStreamInfer", "v2-grpc", Operation.PREDICT),
+        (INFER, "v2-grpc", Operation.PREDICT),
+        (STREAM, "v2-grpc", Operation.PREDICT),
         (TFS + "Predict", "tfs-grpc", Operation.PREDICT),
         (TFS + "MultiInference", "tfs-grpc", Operation.PREDICT),
-        ("/seldon.protos.Model/Predict", "seldon-grpc", Operation.PREDICT),
+        (SELDON, "seldon-grpc", Operation.PREDICT),
         ("/seldon.protos.Transformer/TransformInput", "seldon-grpc", Operation.OTHER),
         (TORCHSERVE + "StreamPredictions", "torchserve-grpc", Operation.PREDICT),
         ("/acme.Churn/Ask", "grpc", Operation.OTHER),
@@ -86,90 +95,198 @@ def test_grpc_web_and_what_is_not_posted_are_not_grpc():
     assert decoders.claim("GET", "/acme.Churn/Ask", GRPC) is None
 
 
+def test_a_service_nobody_knows_is_never_undecoded():
+    for body in (b"", b"\x02", framed(b"\xff" * 9), framed(CHURN), framed(b"\xff", flag=1)):
+        seen = posted("/acme.Churn/Ask", body, body, request_headers=GRPC)
+        inference = decode(seen)
+        assert (inference.model, inference.rows, inference.undecoded) == (ModelRef(), 0, None)
+        seen.request.problem = seen.response.problem = BodyProblem.GAP
+        assert decode(seen).undecoded is None
+
+
+def test_steps_of_an_inference_graph_are_not_read_and_never_undecoded():
+    for step in ("TransformInput", "TransformOutput", "Route", "Aggregate"):
+        inference = read(f"/seldon.protos.Generic/{step}", b"\xff", b"\xff")
+        assert inference.undecoded is None and inference.features == []
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_each_direction_has_its_own_encoding(encoding):
+    squeeze = {"gzip": gzip.compress, "deflate": zlib.compress}[encoding]
+    request = CHURN + tensor("x", "FP32", [1], packed(6, "float", [1]))
+    answer = CHURN + tensor("y", "FP32", [1], packed(6, "float", [2]))
+    seen = posted(
+        INFER,
+        framed(squeeze(request), flag=1),
+        framed(answer),
+        request_headers={**GRPC, "grpc-encoding": encoding},
+        response_headers={**GRPC, "grpc-encoding": "identity"},
+    )
+    inference = decode(seen)
+    assert table(inference.features) == {"x": [1.0]} and table(inference.outputs) == {"y": [2.0]}
+    seen.request_headers = GRPC
+    assert decode(seen).undecoded is Undecoded.BODY_ENCODING
+    # The answer was read all the same, and so was its model.
+    assert table(decode(seen).outputs) == {"y": [2.0]} and decode(seen).model == ModelRef("churn", "7")
+
+
 @pytest.mark.parametrize(
-    ("case", "model", "id"),
-    [
-        ("v2-grpc/mls_iris_raw", ModelRef("iris", "v1.2"), "g-1"),
-        ("v2-grpc/ks_iris_raw_in_contents_out", ModelRef("iris"), "kg-1"),
-    ],
+    "rest", [b"\x2a\xff\xff\xff\xff\x0f", b"\x0b", b"\x2a\x03\x1a\x01\xff", b"\x2a\x02\x1a\x05"]
 )
-def test_model_version_and_id_of_captures_are_read(case, model, id):
-    inference = decode(call(V2, message(case), message(case, "resp")))
-    assert (inference.model, inference.request_id) == (model, id)
-    assert inference.undecoded is None and inference.features == [] and inference.outputs == []
+def test_a_message_malformed_behind_its_names_has_a_model_and_a_reason(rest):
+    inference = read(INFER, CHURN + bytes_field(3, "id-9") + rest, CHURN)
+    assert (inference.model, inference.request_id) == (ModelRef("churn", "7"), "id-9")
+    assert inference.undecoded is Undecoded.NOT_PROTOBUF
 
 
-def test_a_compressed_message_is_read_too():
-    seen = posted(V2, framed(gzip.compress(field(1, "churn") + field(2, "7")), 1), request_headers=GRPC)
-    assert decode(seen).model == ModelRef("churn", "7")
+@pytest.mark.parametrize("problem", [None, *BodyProblem])
+@pytest.mark.parametrize("target", [INFER, TFS + "Predict", SELDON, TORCHSERVE + "Predictions"])
+def test_a_body_that_was_not_kept_has_a_reason(target, problem):
+    seen = called(target, outcome=Outcome.OK)
+    for body in (seen.request, seen.response):
+        body.data, body.problem = b"", problem
+    assert decode(seen).undecoded not in (None, Undecoded.INTERNAL, Undecoded.NOT_PROTOBUF)
 
 
 def test_the_version_that_answered_counts():
-    inference = decode(call(V2, field(1, "churn"), field(1, "churn") + field(2, "8") + field(3, "id-9")))
+    answer = bytes_field(1, "churn") + bytes_field(2, "8") + bytes_field(3, "id-9")
+    inference = read(INFER, bytes_field(1, "churn"), answer)
     assert (inference.model, inference.request_id) == (ModelRef("churn", "8"), "id-9")
 
 
-def test_the_model_of_a_failed_call_is_known():
-    assert refused(V2, framed(field(1, "churn")), request_headers=GRPC).model == ModelRef("churn")
-
-
-def test_tensorflow_serving_says_its_model_in_a_message_of_its_own():
-    asked = field(1, field(1, "half_plus_two") + field(2, b"\x08\x03"))
-    answered = field(1, field(1, "outputs")) + field(2, field(1, "half_plus_two") + field(2, b"\x08\x7b"))
-    assert refused(TFS + "Predict", framed(asked), request_headers=GRPC).model == ModelRef(
-        "half_plus_two", "3"
-    )
-    assert decode(call(TFS + "Predict", asked, answered)).model == ModelRef("half_plus_two", "123")
-    labelled = field(1, field(1, "m") + field(4, "stable"))
-    assert decode(call(TFS + "Predict", labelled)).model == ModelRef("m", "stable")
-    tasks = field(1, field(1, field(1, "m")) + field(2, "classify"))
-    assert decode(call(TFS + "MultiInference", tasks)).model == ModelRef("m")
-
-
-def test_a_captured_regression_names_its_model():
-    case = "tfs-grpc/regress"
-    assert decode(call(TFS + "Regress", message(case), message(case, "resp"))).model == ModelRef("m")
-
-
-def test_torchserve_and_seldon_say_what_they_have():
-    torchserve = decode(call(TORCHSERVE + "Predictions", field(1, "sum") + field(2, "2.0")))
-    assert torchserve.model == ModelRef("sum", "2.0")
-    seldon = decode(call("/seldon.protos.Model/Predict", field(2, field(1, "puid-1")) + field(3, b"")))
-    assert (seldon.model, seldon.request_id) == (ModelRef(), "puid-1")
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"\x00",
-        b"\x00\xff\xff\xff\xff",
-        b"\x01\x00\x00\x00\x05abcde",
-        framed(field(1, b"\xff\xfe")),
-        framed(b"\x08\x05\x10\x05\x18\x05"),
-        framed(b"\x0a\xff\xff\xff\xff\x0f"),
-        framed(b"\x10\x01" * 100_000),
-    ],
-)
-@pytest.mark.parametrize(
-    "target", [V2, TFS + "Predict", TFS + "MultiInference", "/seldon.protos.Seldon/Predict"]
-)
-def test_a_message_that_cannot_be_read_names_no_model_and_is_not_undecoded(target, body):
-    inference = decode(posted(target, body, body, request_headers=GRPC))
-    assert inference.model == ModelRef() and inference.undecoded is None
-
-
-def test_a_body_that_was_lost_names_no_model_and_is_not_undecoded():
-    seen = call(V2, outcome=Outcome.OK)
-    seen.request.data, seen.request.problem = b"", BodyProblem.GAP
-    assert decode(seen).undecoded is None
+def test_the_model_and_features_of_a_failed_call_are_known():
+    request = framed(CHURN + tensor("x", "FP32", [1], packed(6, "float", [1])))
+    inference = refused(INFER, request, request_headers=GRPC)
+    assert inference.model == ModelRef("churn", "7")
+    assert table(inference.features) == {"x": [1.0]} and inference.undecoded is None
 
 
 def test_a_name_is_never_long():
-    message = b"\x0a" + b"\x80\x80\x08" + b"n" * 131_072
-    assert len(decode(call(V2, message)).model.name) <= 256
+    name = bytes_field(1, "n" * 131_072)
+    assert len(read(INFER, name, bytes_field(2, "v" * 131_072)).model.name) == 256
+    assert len(read(INFER, name, bytes_field(2, "v" * 131_072)).model.version) == 256
 
 
-def test_a_compressed_bomb_costs_a_look_at_its_beginning():
-    bomb = framed(gzip.compress(field(1, "churn") + bytes(50_000_000)), 1)
-    assert decode(posted(V2, bomb, request_headers=GRPC)).model.name == "churn"
+def test_a_compressed_bomb_names_its_model_and_costs_no_more_than_its_room():
+    bomb = framed(gzip.compress(CHURN + bytes_field(9, bytes(50_000_000))), flag=1)
+    seen = posted(INFER, bomb, bomb, request_headers={**GRPC, "grpc-encoding": "gzip"})
+    tracemalloc.start()
+    inference = decode(seen)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (inference.model.name, inference.undecoded) == ("churn", Undecoded.BODY_ENCODING)
+    assert peak < 20_000_000
+
+
+HOSTILE = {
+    "empty messages": framed(b"") * 100_000,
+    "half a million fields": framed(b"\x10\x01" * 500_000),
+    "fields that alternate": framed(b"\x10\x01\x18\x01" * 250_000),
+    "fields of ever new numbers": framed(b"".join(varint_field(i + 20, 1) for i in range(150_000))),
+    "empty tensors": framed(b"\x2a\x00" * 500_000),
+    "empty texts": framed(tensor("x", "BYTES", [100_000], b"\x42\x00" * 400_000)),
+    "a shape of a million": framed(tensor("x", "FP32", [1] * 1_000_000)),
+    "a shape of 2^62": framed(tensor("x", "FP32", [2**31, 2**31]) + bytes_field(7, b"1234")),
+    "a million small numbers": framed(
+        tensor("x", "INT32", [1000, 1000], b"\x12\xc0\x84\x3d" + bytes(1_000_000))
+    ),
+    "four million small numbers": framed(
+        gzip.compress(tensor("x", "INT32", [1000, 1000], bytes_field(2, bytes(4_000_000)))), flag=1
+    ),
+    "tensors that fill themselves": framed(
+        b"".join(
+            bytes_field(2, bytes_field(1, f"t{i}") + bytes_field(2, b"\x08\x01\x12\x05\x12\x03\x08\xa0\x1f"))
+            for i in range(900)
+        )
+    ),
+    "classes without end": framed(bytes_field(1, bytes_field(1, b"\x0a\x00") * 90_000)),
+    "examples with a context": framed(
+        bytes_field(
+            2,
+            bytes_field(
+                2,
+                b"\x0a\x00" * 90_000
+                + bytes_field(
+                    2,
+                    bytes_field(
+                        1,
+                        b"".join(
+                            bytes_field(1, bytes_field(1, f"f{i}") + bytes_field(2, b"\x1a\x03\x0a\x01\x01"))
+                            for i in range(900)
+                        ),
+                    ),
+                ),
+            ),
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("target", [INFER, TFS + "Predict", TFS + "Classify", SELDON])
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_messages_have_a_reason_or_are_read_in_bounds(target, hostile):
+    headers = {**GRPC, "grpc-encoding": "gzip"}
+    for request, answer in ((HOSTILE[hostile], framed(b"")), (framed(b""), HOSTILE[hostile])):
+        seen = posted(target, request, answer, request_headers=headers, response_headers=headers)
+        tracemalloc.start()
+        try:
+            check(decode(seen))
+            assert tracemalloc.get_traced_memory()[1] < LARGEST_BYTES
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_capture_cut_anywhere_is_read_or_has_a_reason(case):
+    for side in ("request", "response"):
+        seen = capture(case)
+        body = getattr(seen, side)
+        whole = body.data
+        for end in range(len(whole)):
+            body.data = whole[:end]
+            check(decode(seen))
+
+
+@pytest.mark.parametrize("case", CASES)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_a_capture_with_bytes_changed_is_read_or_has_a_reason(case, data):
+    seen = capture(case)
+    for body in (seen.request, seen.response):
+        changed = bytearray(body.data)
+        for _ in range(data.draw(st.integers(0, 3)) if changed else 0):
+            changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
+        body.data = bytes(changed)
+    check(decode(seen))
+
+
+# Messages of messages: what a mutation of captures seldom reaches.
+trees = st.recursive(
+    st.binary(max_size=12) | st.sampled_from([b"FP32", b"BYTES", b"x", bytes(8)]),
+    lambda inner: st.lists(st.tuples(st.integers(1, 8), inner | st.integers(-2, 300)), max_size=5).map(
+        lambda fields: b"".join(
+            varint_field(n, value) if isinstance(value, int) else bytes_field(n, value) for n, value in fields
+        )
+    ),
+    max_leaves=25,
+)
+
+
+@pytest.mark.parametrize("target", KNOWN)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    requests=st.lists(trees, max_size=2),
+    answers=st.lists(trees, max_size=2),
+    flag=st.sampled_from([0, 0, 0, 1, 7]),
+)
+def test_any_messages_are_read_or_have_a_reason(target, requests, answers, flag):
+    seen = posted(target, framed(*requests, flag=flag), framed(*answers), request_headers=GRPC)
+    inference = decode(seen)
+    check(inference)
+    assert repr(inference) == repr(decode(seen))
+
+
+def test_every_protocol_has_a_capture_whose_features_are_read():
+    read_ = {decode(capture(case)).protocol for case in CASES if decode(capture(case)).features}
+    assert read_ == {"v2-grpc", "tfs-grpc", "seldon-grpc"}
+    assert messages("v2-grpc/mls_iris_raw")

@@ -1,0 +1,133 @@
+"""The Open Inference Protocol (KServe V2) over gRPC: Triton, MLServer, KServe, OpenVINO and others.
+
+Source: github.com/open-inference/open-inference-protocol, specification/protocol/inference_grpc.md, and
+Triton's grpc_service.proto. The trap: two servers answer ModelStreamInfer with different messages on the
+same path; what they have in common is told apart by field numbers.
+"""
+
+from itertools import repeat
+from typing import Any, ClassVar
+
+from sidecar.decoders import columns, predictions, raw_tensors, tensors
+from sidecar.decoders.decoder import Undecodable
+from sidecar.decoders.grpc_service import GrpcService, Names
+from sidecar.decoders.protobuf import Message
+from sidecar.decoders.stack import Table
+from sidecar.inference import Operation, Undecoded
+
+# ModelInferRequest and ModelInferResponse agree on what is read here, but for where raw tensors are.
+_NAME, _VERSION, _ID, _TENSORS, _RAW_OUTPUTS, _RAW_INPUTS = 1, 2, 3, 5, 6, 7
+# Of a tensor.
+_TENSOR_NAME, _DATATYPE, _SHAPE, _PARAMETERS, _CONTENTS = 1, 2, 3, 4, 5
+# InferTensorContents: the field of each datatype, and the scalar in it. FP16 and BF16 only come raw.
+_TYPED = {
+    "BOOL": (1, "bool"),
+    "INT8": (2, "int32"), "INT16": (2, "int32"), "INT32": (2, "int32"), "INT64": (3, "int64"),
+    "UINT8": (4, "uint32"), "UINT16": (4, "uint32"), "UINT32": (4, "uint32"), "UINT64": (5, "uint64"),
+    "FP32": (6, "float"), "FP64": (7, "double"),
+}  # fmt: skip
+_BYTES_CONTENTS = 8
+# ModelStreamInferResponse, Triton's: 1 error_message, 2 infer_response.
+_STREAM_ERROR, _STREAM_RESPONSE = 1, 2
+# As deep as numpy goes.
+_MAX_RANK = 64
+
+
+class OpenInferenceGrpc(GrpcService):
+    """Reads tensors, typed or raw, of calls and streams."""
+
+    name = "v2-grpc"
+    service = "/inference.GRPCInferenceService/"
+    methods: ClassVar = {"ModelInfer": Operation.PREDICT, "ModelStreamInfer": Operation.PREDICT}
+    streams = frozenset({"ModelStreamInfer"})
+
+    def asked(self, method: str, message: Message) -> Names:
+        """Model, version and id of a ModelInferRequest."""
+        return Names(message.text(_NAME), message.text(_VERSION), message.text(_ID))
+
+    def answered(self, method: str, message: Message) -> Names:
+        """The same of a ModelInferResponse."""
+        return self.asked(method, _response(method, message))
+
+    def features(self, method: str, message: Message) -> Table:
+        """Columns of the inputs."""
+        return _columns_of(message, _RAW_INPUTS, "input")
+
+    def elsewhere(self, method: str, message: Message) -> bool:
+        """Whether an input is in shared memory."""
+        return any(map(_in_shared_memory, message.messages(_TENSORS)))
+
+    def outputs(self, method: str, message: Message, rows: int) -> Table:
+        """Columns of the outputs; the last answer of a decoupled stream may have none."""
+        response = _response(method, message)
+        if method in self.streams and not response.has(_TENSORS):
+            return 0, []
+        return _columns_of(response, _RAW_OUTPUTS, predictions.UNNAMED)
+
+    def error(self, method: str, message: Message) -> str:
+        """Triton reports what goes wrong with one request of a stream inside it, the status being OK."""
+        failed = method in self.streams and not _is_bare(message) and message.text(_STREAM_ERROR)
+        return "error" if failed else ""
+
+
+def _response(method: str, message: Message) -> Message:
+    """The ModelInferResponse in an answer: itself (MLServer) or in a wrapping (Triton)."""
+    if method == "ModelInfer" or _is_bare(message):
+        return message
+    return message.message(_STREAM_RESPONSE)
+
+
+def _is_bare(message: Message) -> bool:
+    """Whether an answer in a stream is no wrapping, which has two fields only."""
+    return message.highest > _STREAM_RESPONSE
+
+
+def _columns_of(message: Message, raw: int, unnamed: str) -> Table:
+    found = message.messages(_TENSORS)
+    if not found:
+        raise Undecodable(Undecoded.SHAPE, "there are no tensors")
+    columns.check_width(len(found))
+    raws = _raws(found, message.spans(raw))
+    return tensors.together([_read(tensor, raws[i], unnamed) for i, tensor in enumerate(found)])
+
+
+def _raws(found: list[Message], raws: list[memoryview]) -> list[memoryview | None]:
+    """The raw data of each tensor; None for those in shared memory.
+
+    It is in the order of the tensors without contents. One in shared memory may have an empty one, or none.
+    Raises Undecodable if there are more than tensors to take them.
+    """
+    bare = [i for i, tensor in enumerate(found) if not tensor.span(_CONTENTS)]
+    elsewhere = {i for i in bare if _in_shared_memory(found[i])}
+    takers = bare if len(raws) == len(bare) else [i for i in bare if i not in elsewhere]
+    if len(raws) > len(takers):
+        raise Undecodable(Undecoded.SHAPE, "there are more raw tensors than tensors without contents")
+    taken = dict(zip(takers, [*raws, *repeat(memoryview(b""), len(takers) - len(raws))], strict=True))
+    return [None if i in elsewhere else taken.get(i, memoryview(b"")) for i in range(len(found))]
+
+
+def _in_shared_memory(tensor: Message) -> bool:
+    return any(key == "shared_memory_region" for key, _ in tensor.entries(_PARAMETERS))
+
+
+def _read(tensor: Message, raw: memoryview | None, unnamed: str) -> Table:
+    name, shape = tensor.text(_TENSOR_NAME) or unnamed, tensor.integers(_SHAPE)
+    if len(shape) > _MAX_RANK:
+        raise Undecodable(Undecoded.SHAPE, f"a tensor of rank {len(shape)}")
+    rows, size = tensors.extent_of(shape)
+    if raw is None:
+        return rows, []
+    datatype = tensor.text(_DATATYPE)
+    contents = tensor.message(_CONTENTS)
+    if contents.highest:
+        return tensors.columns_of_flat(name, shape, _typed(datatype, contents))
+    return tensors.columns_of_flat(name, shape, raw_tensors.read(datatype, size, raw))
+
+
+def _typed(datatype: str, contents: Message) -> Any:
+    """The values in the contents, from the field that is the datatype's."""
+    if datatype == "BYTES":
+        return [raw_tensors.text_of(element) for element in contents.spans(_BYTES_CONTENTS)]
+    if datatype not in _TYPED:
+        raise Undecodable(Undecoded.SHAPE, "contents of a datatype that has none")
+    return contents.numbers(*_TYPED[datatype])
