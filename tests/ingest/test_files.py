@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sidecar.errors import UsageError
 from sidecar.exchange import BodyProblem, Exchange, Outcome
-from sidecar.ingest import files
+from sidecar.ingest import files, recorded
 from sidecar.ingest.files import read_exchanges
 
 
@@ -225,7 +225,9 @@ def test_lines_are_read_as_they_are_asked_for(tmp_path):
 _values = st.none() | st.booleans() | st.floats() | st.text(max_size=4)
 _lines = st.recursive(
     _values,
-    lambda s: st.dictionaries(st.sampled_from(sorted(files._KEYS)), s, max_size=6) | st.lists(s, max_size=3),
+    lambda s: (
+        st.dictionaries(st.sampled_from(sorted(recorded._KEYS)), s, max_size=6) | st.lists(s, max_size=3)
+    ),
     max_leaves=8,
 )
 
