@@ -45,7 +45,9 @@ class Anthropic(Generative):
             message = document.get("message")
             told.model, told.id = model_in(message), body.id_in(message)
             told.choice(0)
-            _use(member(message, "usage"), told)
+            # Its count of the output is where that begins.
+            usage = member(message, "usage")
+            told.use(member(usage, "input_tokens"), None, member(usage, "cache_read_input_tokens"))
         elif kind == "message_delta":
             _use(document.get("usage"), told)
             told.end(0, member(document, "delta", "stop_reason"))

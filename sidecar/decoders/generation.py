@@ -13,6 +13,9 @@ from sidecar.decoders.tally import Tally
 from sidecar.exchange import Exchange
 from sidecar.inference import Generation, Inference, ModelRef, Operation
 
+# Only these are streamed by anybody.
+_WRITES = (Operation.CHAT, Operation.GENERATE)
+
 Paths = tuple[tuple[re.Pattern[str], Operation], ...]
 
 
@@ -56,7 +59,8 @@ class Generative:
             _read_other(exchange, inference)
             return
         if exchange.streamed:
-            told = tally.read_stream(exchange, inference, self.on_event, judged=self.judged)
+            judged = self.judged and inference.operation in _WRITES
+            told = tally.read_stream(exchange, inference, self.on_event, judged=judged)
         else:
             told = Tally()
             document = body.document_of(exchange.response, exchange.response_headers)
@@ -76,7 +80,7 @@ class Generative:
 
     def on_event(self, document: dict[str, Any], name: str, told: Tally) -> None:
         """One event of a stream; `name` is "" where it has none."""
-        raise NotImplementedError
+        told.fail(body.error_of(document))
 
 
 def rows_of(value: Any) -> int:

@@ -154,7 +154,8 @@ def complete(exchange: Exchange, inference: Inference, tally: Tally, *, judged: 
     if exchange.outcome is Outcome.OK and not generation.truncated and not tally.error_kind:
         generation.empty = _empty(tally)
     if not known and tally.output is None:
-        body.data_of(exchange.response)  # which raises, if the body shows why
+        if exchange.response.problem is not None:
+            body.data_of(exchange.response)  # which raises, and says why
         raise Undecodable(Undecoded.BODY_TOO_LARGE, "the end of the stream is not known")
 
 
