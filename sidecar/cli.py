@@ -19,6 +19,9 @@ Every key of the file is a variable too: slos.latency.threshold is SIDECAR_SLOS_
 
 _REPLAY_NOTE = """Without a reference the first 5,000 rows are it, as they are live.
 Detections depend on the rows alone, not on when or how fast they are replayed."""
+_EXPLAIN_NOTE = """FILE is a recording as for replay, or the bytes of an HTTP/1.1 request in X.request, with
+those of the answer in X.response beside it. --recent shows heads, names and counts: a running sidecar
+keeps no values."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,7 +88,7 @@ def _parser() -> _Parser:
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
     adders = (
-        _run, _relay, _observe, _check, _profile, _replay, _rules,
+        _run, _relay, _observe, _check, _profile, _replay, _explain, _rules,
         _dashboards, _demo, _probe, _redirect, _version,
     )  # fmt: skip
     for add in adders:
@@ -183,6 +186,18 @@ def _replay(commands: "_Commands[_Parser]") -> None:
     parser.add_argument("--timestamp", metavar="COL", help="when the row was; not a feature")
     parser.add_argument("--model", metavar="NAME", help="whose part of the configuration counts")
     parser.add_argument("-c", "--config", metavar="FILE", help="for expectations and drift.page of it")
+
+
+def _explain(commands: "_Commands[_Parser]") -> None:
+    help = "say which decoder reads an exchange, why, what it reads, and what would help"
+    parser = _command(commands, "explain", help, "sidecar explain exchanges.jsonl", _EXPLAIN_NOTE)
+    parser.add_argument("file", metavar="FILE", nargs="?", help="JSON lines, or the bytes of X.request")
+    parser.add_argument(
+        "--recent", metavar="ID", nargs="?", const="", help="ask a running sidecar: all it remembers, or one"
+    )
+    parser.add_argument("--admin", metavar="ADDRESS", help="its admin port (127.0.0.1:19464)")
+    parser.add_argument("-c", "--config", metavar="FILE", help="for its payload (or SIDECAR_CONFIG)")
+    parser.add_argument("--format", choices=("json", "table"), default="table", help="of what is printed")
 
 
 def _rules(commands: "_Commands[_Parser]") -> None:

@@ -6,6 +6,7 @@ What is heavy is imported inside the command that needs it.
 import argparse
 import os
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -133,6 +134,20 @@ def replay(chosen: argparse.Namespace) -> int:
     return run_over(
         chosen.data, settings, chosen.reference, chosen.model or "", roles, chosen.chunk, chosen.format
     )
+
+
+def explain(chosen: argparse.Namespace) -> int:
+    """`sidecar explain`."""
+    if (chosen.file is None) == (chosen.recent is None):
+        raise UsageError("explain: give a FILE, or --recent to ask a running sidecar")
+    if chosen.recent and not re.fullmatch(r"[0-9]{1,18}", chosen.recent):
+        raise UsageError(f"explain: {chosen.recent[:60]!a} is no id; sidecar explain --recent lists them")
+    from sidecar.explain import explain_file, explain_recent
+
+    settings = _settings(chosen)
+    if chosen.file is not None:
+        return explain_file(chosen.file, settings, chosen.format)
+    return explain_recent(settings.admin, chosen.recent, chosen.format)
 
 
 def rules(chosen: argparse.Namespace) -> int:

@@ -6,11 +6,13 @@ the connections queued on its own copy.
 
 import contextlib
 import errno
+import ipaddress
 import os
 import secrets
 import socket
 import stat
 import tempfile
+from typing import Any
 
 from sidecar.address import Address
 from sidecar.errors import SidecarError
@@ -33,6 +35,23 @@ def listen(address: Address) -> socket.socket:
 def unix_name(path: str) -> str:
     """The name the kernel knows for `path`; "@name" is a socket without a file."""
     return "\0" + path[1:] if path.startswith("@") else path
+
+
+def for_others(path: str) -> str:
+    """The socket beside `path` for requests that come from other hosts."""
+    return f"{path}-others"
+
+
+def is_local(peer: Any) -> bool:
+    """Whether a socket's peer name is of this host: loopback, or a unix socket."""
+    if not isinstance(peer, tuple):
+        return True
+    try:
+        address = ipaddress.ip_address(str(peer[0]).partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
 
 
 class PrivateDirectory:

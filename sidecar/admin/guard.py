@@ -7,11 +7,14 @@ somebody points at our address (DNS rebinding) is not answered.
 
 import ipaddress
 import logging
+import os
 from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+
+from sidecar.sockets import for_others, is_local
 
 # Names that public DNS cannot give out: cluster, link-local and private zones.
 _PRIVATE_ZONES = (".svc", ".cluster.local", ".local", ".internal", ".localhost", ".home.arpa")
@@ -68,6 +71,17 @@ def guard(allowed: Collection[str], open_paths: Collection[str], endpoints: Sequ
         return await _answer(request, handler, endpoints)
 
     return check
+
+
+def from_here(request: web.Request) -> bool:
+    """Whether who asks is on this host: over loopback, or over a unix socket that is not for others.
+
+    The supervisor, which has the admin port, passes clients of other hosts to `sockets.for_others`.
+    """
+    if not is_local(request.get_extra_info("peername")):
+        return False
+    name = request.get_extra_info("sockname")
+    return not (isinstance(name, str | bytes) and os.fsdecode(name).endswith(for_others("")))
 
 
 async def harden(_: web.Request, response: web.StreamResponse) -> None:

@@ -14,6 +14,7 @@ from sidecar.decoders import Decoders, other_kind
 from sidecar.exchange import Exchange, Outcome
 from sidecar.monitors.monitor import Monitor
 from sidecar.observer.attribution import Attribution
+from sidecar.observer.recent import Recent
 from sidecar.observer.relay_totals import RelayTotals
 from sidecar.observer.shedding import Shedding
 from sidecar.registry import Registry
@@ -43,6 +44,7 @@ class Observer:
         self.wire = Wire()
         self.totals = RelayTotals(registry)
         self.shedding = Shedding()
+        self.recent = Recent()
         self.monitors: Sequence[Monitor] = ()
         self.expiring: Sequence[Expiring] = (attribution,)
         self._attribution = attribution
@@ -73,6 +75,7 @@ class Observer:
         read = self._decoders.decode if self.shedding.decoding else self._decoders.unread
         inference = read(exchange, claim)
         self._attribution.attribute(exchange, inference)
+        self.recent.add(exchange, inference)
         for monitor in self.monitors:
             monitor.observe(exchange, inference)
 
@@ -112,7 +115,9 @@ class Observer:
         if exchange.outcome is Outcome.UNOBSERVED:
             self._unobserved.add(1)
         elif exchange.method:
-            self._other.add(1, other_kind(exchange.method, exchange.target))
+            kind = other_kind(exchange.method, exchange.target)
+            self._other.add(1, kind)
+            self.recent.add_other(exchange, kind)
 
     def _count_connections(self) -> None:
         now = self.wire.connections()

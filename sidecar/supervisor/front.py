@@ -2,7 +2,7 @@
 
 So a stalled or dead observer never costs the pod its readiness. Standard library only. The trap: the
 first request of a connection decides; after that the connection belongs to the observer, which answers
-probes too.
+probes too. So that the observer knows who asks, clients of other hosts are passed to a socket of their own.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable
 from http import HTTPStatus
 
-from sidecar.sockets import unix_name
+from sidecar.sockets import for_others, is_local, unix_name
 
 _HEAD_BYTES = 16 * 1024
 _HEAD_SECONDS = 10.0
@@ -32,6 +32,7 @@ class Front:
         self, observer_path: str, ready: Callable[[], str | None], metrics: Callable[[], bytes]
     ) -> None:
         self._observer = unix_name(observer_path)
+        self._observer_for_others = unix_name(for_others(observer_path))
         self._ready = ready
         self._metrics = metrics
         self._server: asyncio.Server | None = None
@@ -82,7 +83,9 @@ class Front:
     async def _pass_on(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Relay to the observer; False when not a byte of an answer came."""
         try:
-            theirs, ours = await asyncio.open_unix_connection(self._observer)
+            local = is_local(writer.get_extra_info("peername"))
+            path = self._observer if local else self._observer_for_others
+            theirs, ours = await asyncio.open_unix_connection(path)
         except OSError:
             return False
         upload: asyncio.Task[None] | None = None

@@ -106,3 +106,13 @@ async def test_nonsense_gets_an_answer_and_harms_nobody(case: Case, request_byte
 async def test_a_head_without_end_is_dropped(case: Case) -> None:
     assert await case.ask(b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 10_000) == b""
     assert (await case.ask(b"GET /-/healthy HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(("host", "socket_used"), [("127.0.0.1", ""), ("10.0.0.7", "-others")])
+async def test_the_observer_can_tell_who_asks_from_another_host(
+    case: Case, monkeypatch: pytest.MonkeyPatch, host: str, socket_used: str
+) -> None:
+    """Also later on the same connection, which belongs to the observer then."""
+    monkeypatch.setattr(front, "is_local", lambda peer: host == peer[0])
+    case.observer = await asyncio.start_unix_server(answers, case.path + socket_used)
+    assert b"observer saw GET /x" in await case.ask(b"GET /x HTTP/1.1\r\n\r\n")

@@ -1,0 +1,48 @@
+"""What `sidecar explain` does: read, explain, print."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from sidecar.address import Address
+from sidecar.config import Settings
+from sidecar.decoders import Decoders, explain
+from sidecar.errors import SidecarError
+from sidecar.explain import recent, table
+from sidecar.explain.captures import Capture, read_captures
+
+
+def explain_file(path: str, settings: Settings, form: str) -> int:
+    """Explain each exchange of a file; 1 if there is none."""
+    decoders, number = Decoders(settings.payload_rules()), 0
+    for number, capture in enumerate(read_captures(path), 1):
+        _print(number, _explanation(capture, decoders), form)
+    if number == 0:
+        raise SidecarError(f"{path}: there are no exchanges in this file")
+    return 0
+
+
+def explain_recent(admin: Address, chosen: str, form: str) -> int:
+    """Explain exchanges that a running sidecar saw lately: all that it remembers, or the one `chosen`."""
+    found = recent.fetch(admin, chosen)
+    if not found and form == "table":
+        print("no exchanges yet")
+    for said in found:
+        _print(said["id"], said, form)
+    return 0
+
+
+def _explanation(capture: Capture, decoders: Decoders) -> dict[str, Any]:
+    seen = capture.exchange
+    head = {"method": seen.method, "target": seen.target, "status": seen.status if capture.answered else None}
+    return {**head, "outcome": seen.outcome.value if capture.answered else None, **explain(seen, decoders)}
+
+
+def _print(number: int, said: Mapping[str, Any], form: str) -> None:
+    if form == "json":
+        print(json.dumps(said, allow_nan=False))
+    else:
+        table.show(Console(file=sys.stdout, highlight=False, markup=False), number, said)
