@@ -184,11 +184,16 @@ class Registry:
         ]
         return Snapshot(clock.wall(), self.started, families)
 
-    def put(self, metric: Metric, labels: Labels, value: Value) -> None:
-        """Set one series to a value saved earlier, of the family's kind; nothing where it is full."""
+    def go_on(self, metric: Metric, labels: Labels, value: Value) -> None:
+        """Let one series go on from a value saved earlier, of the family's kind; nothing where it is full.
+
+        What a counter has counted since the start is added. Histograms and gauges are replaced.
+        """
         family = self._families.get(metric.name)
-        if family is not None and (labels in family.values or len(family.values) < family.metric.limit):
-            family.values[labels] = _copy(value)
+        if family is None or (labels not in family.values and len(family.values) >= family.metric.limit):
+            return
+        before = family.values.get(labels, 0.0) if isinstance(family, Counter) else 0.0
+        family.values[labels] = _copy(value) if isinstance(value, Distribution) else value + float(before)
 
     def forget(self, **match: str) -> None:
         """Remove, in every family that has these labels, the series with these values."""

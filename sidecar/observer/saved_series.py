@@ -51,7 +51,7 @@ def restore(document: Any, registry: Registry, wanted: Callable[[Metric, Labels]
         raise ValueError("not a document of series") from error
     read = [(metric, labels, value) for metric, labels, value in read if wanted(metric, labels)]
     for metric, labels, value in read[:_SERIES_LIMIT]:
-        registry.put(metric, labels, value)
+        registry.go_on(metric, labels, value)
     registry.started = min(registry.started, started)
     return len(read)
 

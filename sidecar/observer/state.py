@@ -154,15 +154,19 @@ class State:
         await self._write(MONITORS, lambda: dump(MONITORS_SCHEMA, _encoded(monitors)), sync=True)
 
     async def close(self, snapshot: Snapshot, within: float) -> None:
-        """Save everything for the last time."""
+        """Save everything for the last time, and let go of the directory."""
+        directory, thread = self._directory, self._thread
+        if directory is None or thread is None:
+            return
         try:
             async with asyncio.timeout(within):
                 await self.save(snapshot, clean=True)
+                self._directory = None  # who still scrapes sees what was saved just now
+                await asyncio.get_running_loop().run_in_executor(thread, directory.close)
         except TimeoutError:
+            self._directory = None
             self._failed("slow", f"the last save took longer than {within:g} s")
-        self._directory = None  # who still scrapes sees what was saved just now
-        if self._thread is not None:
-            self._thread.shutdown(wait=False)
+        thread.shutdown(wait=False)
 
     def _monitors(self) -> dict[str, Any]:
         """On the loop: copies of everything that changes."""

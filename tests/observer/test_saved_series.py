@@ -93,5 +93,5 @@ def test_a_full_family_takes_no_more_than_it_holds():
     rows = registry.counter(catalog.ROWS)
     for at in range(catalog.ROWS.limit):
         rows.add(1, "m", str(at))
-    registry.put(catalog.ROWS, ("m", "another"), 5.0)
+    registry.go_on(catalog.ROWS, ("m", "another"), 5.0)
     assert len(rows.values) == catalog.ROWS.limit

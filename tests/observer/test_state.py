@@ -1,0 +1,252 @@
+"""An observer goes on from what the one before it knew; what is broken or full never stops it."""
+
+import errno
+import json
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sidecar import catalog
+from sidecar.batch import Batch, CleanColumn
+from sidecar.config import load
+from sidecar.observer.pipeline import Pipeline
+from sidecar.observer.state import COUNTERS, MONITORS, State
+from sidecar.profiles import state_file
+from sidecar.reference import ColumnType
+from tests.fakes import exchange
+
+ANSWER = b'{"model_name": "m", "model_version": "1", "outputs": []}'
+
+
+class Observer:
+    """A pipeline and its state in one directory, without sockets."""
+
+    def __init__(self, directory: Path | None, **flags: str) -> None:
+        self.pipeline = Pipeline(load(None, {}, flags))
+        self.registry = self.pipeline.registry
+        self.state = State(str(directory) if directory else None, self.pipeline)
+        self.state.restore()
+
+    def sees(self, requests: int) -> "Observer":
+        for _ in range(requests):
+            self.pipeline.observer.observe(exchange(b"{}", ANSWER))
+        return self
+
+    def learns(self, rows: int = 6_000, seed: int = 1) -> "Observer":
+        rng = np.random.default_rng(seed)
+        for _ in range(0, rows, 500):
+            states = np.zeros(500, np.uint8)
+            column = CleanColumn("x", ColumnType.NUMBER, states, numbers=rng.normal(size=500))
+            batch = Batch("m", "1", 500, 0.0, 0.0, {"x": column})
+            self.pipeline.drift.fold(batch)
+            self.pipeline.references.fold(batch)
+        return self
+
+    async def shows(self) -> None:
+        """Is scraped."""
+        await self.state.keep(self.registry.snapshot())
+
+    async def saves(self) -> None:
+        await self.state.save(self.registry.snapshot())
+
+    async def leaves(self) -> None:
+        await self.state.close(self.registry.snapshot(), 5.0)
+
+    def killed(self) -> None:
+        """What the kernel does to a dead process: nothing is written, locks are released."""
+        if self.state._directory is not None:
+            self.state._directory.close()
+
+    @property
+    def requests(self) -> float:
+        return self.registry.value("inference_requests_total", outcome="ok")
+
+    def failures(self, reason: str) -> float:
+        return self.registry.value("sidecar_state_save_failures_total", reason=reason)
+
+
+async def test_a_killed_observer_goes_on_from_what_it_has_shown(tmp_path):
+    before = Observer(tmp_path).sees(7)
+    await before.shows()
+    before.sees(3)  # nobody has seen these
+    before.killed()
+    after = Observer(tmp_path).sees(1)
+    assert after.requests == 8
+    assert after.registry.started == before.registry.started
+
+
+async def test_an_observer_that_leaves_loses_nothing(tmp_path):
+    before = Observer(tmp_path).sees(7)
+    await before.leaves()
+    before.killed()
+    assert Observer(tmp_path).requests == 7
+
+
+async def test_a_learnt_reference_and_its_drift_evidence_survive(tmp_path):
+    before = Observer(tmp_path).learns(9_000)
+    await before.saves()
+    before.killed()
+    after = Observer(tmp_path)
+    learnt = before.pipeline.references.of("m")
+    assert after.pipeline.references.of("m") == learnt
+    assert after.pipeline.references.status()["m"].source == "learnt"
+    assert after.pipeline.drift.settling() == before.pipeline.drift.settling()
+
+
+async def test_a_reference_given_since_wins_and_the_old_bins_are_not_taken_back(tmp_path):
+    before = Observer(tmp_path).learns()
+    learnt = before.pipeline.references.of("m")
+    before.registry.counter(catalog.DISTRIBUTION_ROWS).add(5, "m", "1", "feature", "x", "all", "gone")
+    before.registry.counter(catalog.DISTRIBUTION_ROWS).add(5, "m", "1", "feature", "x", "all", "grid1")
+    before.registry.counter(catalog.DISTRIBUTION_ROWS).add(5, "m", "1", "feature", "x", "all", learnt.profile)
+    await before.leaves()
+    before.killed()
+    after = Observer(tmp_path)
+    assert after.registry.value("inference_distribution_rows_total", profile="gone") == 0
+    assert after.registry.value("inference_distribution_rows_total", profile="grid1") == 5
+    assert after.registry.value("inference_distribution_rows_total", profile=learnt.profile) == 5
+
+
+async def test_after_the_machine_went_down_counters_start_again_but_what_was_learnt_does_not(
+    tmp_path, monkeypatch
+):
+    before = Observer(tmp_path).sees(7).learns()
+    await before.saves()
+    before.killed()
+    monkeypatch.setattr("sidecar.observer.state._boot_id", lambda: "another")
+    after = Observer(tmp_path)
+    assert after.requests == 0
+    assert after.pipeline.references.of("m") is not None
+
+
+async def test_in_order_counters_go_on_on_another_machine(tmp_path, monkeypatch):
+    before = Observer(tmp_path).sees(7)
+    await before.leaves()
+    before.killed()
+    monkeypatch.setattr("sidecar.observer.state._boot_id", lambda: "another")
+    assert Observer(tmp_path).requests == 7
+
+
+@pytest.mark.parametrize("name", [COUNTERS, MONITORS])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (lambda whole: whole[: len(whole) // 2], "corrupt"),
+        (lambda whole: b"", "corrupt"),
+        (lambda whole: whole.replace(b'"sha256":"', b'"sha256":"0', 1), "corrupt"),
+        (lambda whole: whole.replace(b"/v1", b"/v0", 1), "outdated"),
+        (lambda whole: state_file.dump(json.loads(whole.split(b"\n")[0])["schema"], [1]), "corrupt"),
+    ],
+)  # fmt: skip
+async def test_a_file_that_cannot_be_used_is_set_aside_counted_and_traffic_goes_on(
+    tmp_path, name, content, reason
+):
+    before = Observer(tmp_path).sees(7).learns()
+    await before.leaves()
+    before.killed()
+    (tmp_path / name).write_bytes(content((tmp_path / name).read_bytes()))
+    after = Observer(tmp_path).sees(1)
+
+    assert after.failures(reason) == 1
+    assert (tmp_path / f"{name}.bad").exists()
+    assert not (tmp_path / name).exists()
+    # The other file is as good as it was.
+    assert after.requests == (1 if name == COUNTERS else 8)
+    await after.shows()
+    after.killed()
+    assert Observer(tmp_path).requests == after.requests
+
+
+async def test_monitors_cut_at_any_of_many_bytes_never_raise(tmp_path):
+    before = Observer(tmp_path).learns()
+    await before.leaves()
+    before.killed()
+    whole = (tmp_path / MONITORS).read_bytes()
+    for at in range(0, len(whole), max(len(whole) // 40, 1)):
+        (tmp_path / MONITORS).write_bytes(whole[:at])
+        after = Observer(tmp_path)
+        assert after.failures("corrupt") == 1
+        after.killed()
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(errno.ENOSPC, "disk_full"), (errno.EROFS, "read_only"), (errno.EACCES, "permission")],
+)
+async def test_what_cannot_be_written_is_counted_and_stale_counters_are_not_left_behind(
+    tmp_path, monkeypatch, number, reason
+):
+    before = Observer(tmp_path).sees(7)
+    await before.shows()
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", raising(OSError(number, os.strerror(number))))
+        await before.sees(3).shows()
+    assert before.failures(reason) == 1
+    before.killed()
+    # From 7, Prometheus would count 7 once more; from 0 it takes the reset for what it is.
+    assert Observer(tmp_path).requests == 0
+
+
+async def test_it_is_saved_again_once_it_can_be(tmp_path, monkeypatch):
+    before = Observer(tmp_path).sees(7)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", raising(OSError(errno.ENOSPC, "full")))
+        await before.shows()
+    await before.shows()
+    before.killed()
+    assert Observer(tmp_path).requests == 7
+
+
+async def test_a_directory_that_cannot_be_made_is_counted(tmp_path):
+    (tmp_path / "file").write_text("")
+    observer = Observer(tmp_path / "file" / "state").sees(2)
+    await observer.shows()
+    await observer.saves()
+    await observer.leaves()
+    assert observer.failures("other") >= 3
+    assert observer.requests == 2
+
+
+async def test_two_observers_do_not_share_a_directory(tmp_path):
+    one = Observer(tmp_path).sees(7)
+    other = Observer(tmp_path).sees(1)
+    await other.shows()
+    await one.shows()
+    assert other.failures("in_use") == 2
+    one.killed()
+    assert Observer(tmp_path).requests == 7
+
+
+async def test_a_slow_disk_holds_up_no_scrape(tmp_path, monkeypatch):
+    let_go = threading.Event()
+    monkeypatch.setattr("sidecar.observer.state.KEEP_SECONDS", 0.01)
+    observer = Observer(tmp_path).sees(7)
+    write = state_file.Directory.write
+    monkeypatch.setattr(
+        state_file.Directory, "write", lambda *args, **more: (let_go.wait(30), write(*args, **more))
+    )
+    await observer.shows()
+    assert observer.failures("slow") == 1
+    let_go.set()
+    await observer.leaves()
+    observer.killed()
+    assert Observer(tmp_path).requests == 7
+
+
+async def test_without_a_directory_nothing_happens(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    observer = Observer(None).sees(1)
+    await observer.shows()
+    await observer.saves()
+    await observer.leaves()
+    assert os.listdir(tmp_path) == []
+
+
+def raising(error: Exception):
+    def fail(*args: object, **more: object) -> None:
+        raise error
+
+    return fail
