@@ -6,10 +6,13 @@ The best of several rounds on one core: what the code costs, not what a busy mac
 """
 
 import argparse
+import io
 import json
 import random
 import timeit
 from collections.abc import Callable
+
+import numpy as np
 
 from sidecar import decoders
 from sidecar.exchange import CapturedBody, Exchange, Outcome, Timings
@@ -122,6 +125,22 @@ def _split(rows: Rows) -> object:
     return {"dataframe_split": {"columns": list(_records(rows)[0]), "data": rows}}
 
 
+def _seldon(rows: Rows) -> Body:
+    data = {"names": list(_records(rows)[0]), "ndarray": rows}
+    return _json({"data": data}, {"data": {"names": ["p"], "ndarray": [[0.5]] * len(rows)}})
+
+
+def _headerless(rows: Rows) -> Body:
+    lines = "\n".join(",".join(map(str, row)) for row in rows)
+    return lines.encode(), json.dumps({"predictions": [{"score": 0.5}] * len(rows)}).encode()
+
+
+def _npy(rows: Rows) -> Body:
+    stream = io.BytesIO()
+    np.save(stream, np.array(rows))
+    return stream.getvalue(), json.dumps({"predictions": [0.5] * len(rows)}).encode()
+
+
 PROTOCOLS: dict[str, tuple[str, str, Callable[[Rows], Body]]] = {
     "v2 flat": ("/v2/models/m/infer", "application/json", v2(_flat)),
     "v2 nested": ("/v2/models/m/infer", "application/json", v2(_nested)),
@@ -134,6 +153,10 @@ PROTOCOLS: dict[str, tuple[str, str, Callable[[Rows], Body]]] = {
     ),
     "mlflow split": ("/invocations", "application/json", predicted(_split)),
     "mlflow csv": ("/invocations", "text/csv", _csv),
+    "seldon ndarray": ("/api/v1.0/predictions", "application/json", _seldon),
+    "sagemaker csv": ("/models/m/invoke", "text/csv", _headerless),
+    "sagemaker npy": ("/models/m/invoke", "application/x-npy", _npy),
+    "torchserve records": ("/predictions/m", "application/json", predicted(_records)),
     "json records": ("/score", "application/json", predicted(lambda rows: {"rows": _records(rows)})),
 }
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sidecar.decoders import (
+    binary_tensors,
     body,
     columns,
     delimited,
@@ -23,6 +24,7 @@ from sidecar.exchange import CapturedBody, Exchange
 from sidecar.inference import Column, Inference, ModelRef, Operation, Undecoded
 
 MLFLOW, SAGEMAKER = "mlflow", "sagemaker"
+_V2 = open_inference.OpenInference.name
 _PREFIX = "x-amzn-sagemaker-"
 _MODEL = (_PREFIX + "target-model", _PREFIX + "inference-component")
 _VARIANT = _PREFIX + "target-variant"
@@ -44,7 +46,10 @@ def read_request(exchange: Exchange, inference: Inference) -> None:
         inference.model = ModelRef(name, headers.get(_VARIANT, inference.model.version))
     content_type = headers.get("content-type", "")
     if content_type != "application/json":
-        open_inference.reject_binary(headers)
+        if binary_tensors.is_announced(headers):
+            _hand_to_open_inference(inference, "raw tensors follow its JSON")
+            open_inference.read_request(exchange, inference)
+            return
         data = body.data_of(exchange.request)
         table = tables.of_request(data, content_type, headerless=inference.protocol == SAGEMAKER)
         if table is not None:
@@ -59,9 +64,11 @@ def read_answer(exchange: Exchange, inference: Inference) -> None:
     """Columns from predictions, in the form the answer has them. Raises Undecodable."""
     headers = exchange.response_headers
     _name_model(inference, headers)
-    open_inference.reject_binary(headers)
     if exchange.streamed:
         stream.read_events(exchange, inference)
+        return
+    if inference.protocol == _V2 or binary_tensors.is_announced(headers):
+        open_inference.read_answer(exchange, inference)
         return
     content_type = headers.get("content-type", "")
     if content_type != "application/json":
@@ -81,8 +88,7 @@ def fill_features(inference: Inference, document: Any) -> None:
     elif type(document) is not dict:
         raise Undecodable(Undecoded.SHAPE, "the body is not an object")
     elif open_inference.is_request(document):
-        inference.protocol = open_inference.OpenInference.name
-        inference.evidence += "; its inputs are Open Inference tensors"
+        _hand_to_open_inference(inference, "its inputs are Open Inference tensors")
         open_inference.fill_features(inference, document)
     elif "dataframe_split" in document:
         _say_mlflow(inference)
@@ -102,7 +108,7 @@ def fill_features(inference: Inference, document: Any) -> None:
 
 def fill_outputs(inference: Inference, document: Any) -> None:
     """Read an answer in JSON."""
-    if inference.protocol == open_inference.OpenInference.name or _has_tensors(document):
+    if _has_tensors(document):
         open_inference.fill_outputs(inference, document)
         return
     inference.error = body.error_of(document, "predictions", "outputs", "choices")
@@ -116,10 +122,15 @@ def fill_outputs(inference: Inference, document: Any) -> None:
 
 def _name_model(inference: Inference, headers: Mapping[str, str]) -> None:
     """What the answer's headers say of the model, where the request said nothing."""
-    name, version = inference.model.name, inference.model.version
-    name = name or headers.get("served-model-name", "")
-    version = version or headers.get(_ANSWERING_VARIANT, "")
-    inference.model = ModelRef(name, version)
+    if "served-model-name" in headers or _ANSWERING_VARIANT in headers:
+        model = inference.model
+        name = model.name or headers.get("served-model-name", "")
+        inference.model = ModelRef(name, model.version or headers.get(_ANSWERING_VARIANT, ""))
+
+
+def _hand_to_open_inference(inference: Inference, why: str) -> None:
+    inference.protocol = _V2
+    inference.evidence += "; " + why
 
 
 def _claim_for_sagemaker(inference: Inference, why: str) -> None:

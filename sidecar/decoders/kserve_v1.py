@@ -39,11 +39,12 @@ class KServeV1:
 
     def read_request(self, exchange: Exchange, inference: Inference) -> None:
         """Columns from rows or columns."""
-        document = body.document_of(exchange.request, exchange.request_headers)
-        inference.request_id = inference.request_id or body.event_id_of(exchange)
-        inputs = document.get("inputs") if type(document) is dict and "instances" not in document else None
-        if type(inputs) is dict:
-            inference.rows, inference.features = tensorflow_rest.of_inputs(inputs)
+        headers = exchange.request_headers
+        document = body.document_of(exchange.request, headers)
+        if headers.get("content-type") != "application/json":
+            inference.request_id = inference.request_id or body.event_id_of(exchange)
+        if type(document) is dict and "instances" not in document and type(document.get("inputs")) is dict:
+            inference.rows, inference.features = tensorflow_rest.of_inputs(document["inputs"])
         else:
             fill_features(inference, document)
 

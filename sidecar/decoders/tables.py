@@ -1,16 +1,17 @@
-"""Bodies that are tables by their format rather than by their protocol: CSV, NPY, LIBSVM.
+"""Bodies that are tables by their format rather than by their protocol: CSV, NPY, RecordIO, LIBSVM.
 
 The content type is believed only where the first bytes agree: SageMaker's containers mislabel their answers,
 and clients send no type at all. Parquet is not read: it would take a library of 100 MB.
 """
 
-from sidecar.decoders import body, delimited, libsvm, npy
+from sidecar.decoders import body, delimited, libsvm, npy, recordio
 from sidecar.inference import Column
 
 _NPY = "application/x-npy"
+_RECORDIO = frozenset({"application/x-recordio-protobuf", "application/x-recordio"})
 _LIBSVM = frozenset({"text/libsvm", "text/x-libsvm"})
 _CSV = frozenset({"text/csv", "application/csv"})
-MEDIA = frozenset({_NPY}) | _LIBSVM | _CSV
+MEDIA = frozenset({_NPY}) | _RECORDIO | _LIBSVM | _CSV
 
 Table = tuple[int, list[Column]]
 
@@ -20,6 +21,8 @@ def of_request(data: bytes, content_type: str, *, headerless: bool = False) -> T
     found = _binary(data, content_type)
     if found == _NPY:
         return npy.read(data, "input")
+    if found:
+        return recordio.read_features(data, "input")
     media = body.media_of(content_type)
     if media in _LIBSVM:
         return libsvm.read(data, "input")
@@ -33,6 +36,8 @@ def of_answer(data: bytes, content_type: str, *, headerless: bool = False) -> Ta
     found = _binary(data, content_type)
     if found == _NPY:
         return npy.read(data, "prediction", "prediction")
+    if found:
+        return recordio.read_labels(data)
     if body.media_of(content_type) in _CSV and not _looks_like_json(data):
         return delimited.read(data, content_type, "prediction", "prediction", headerless=headerless)
     return None
@@ -40,7 +45,9 @@ def of_answer(data: bytes, content_type: str, *, headerless: bool = False) -> Ta
 
 def _binary(data: bytes, content_type: str) -> str:
     """Which of the binary formats it is: by its first bytes, "" for none of them."""
-    return _NPY if data.startswith(npy.MAGIC) else ""
+    if data.startswith(npy.MAGIC):
+        return _NPY
+    return "recordio" if data.startswith(recordio.MAGIC) else ""
 
 
 def _looks_like_json(data: bytes) -> bool:
