@@ -79,4 +79,4 @@ def _of_columns(outputs: list[Column]) -> Table:
     lengths = {len(column.values) for column in outputs}
     if len(lengths) != 1:
         raise Undecodable(Undecoded.SHAPE, "the results are of different length, or there are none")
-    return lengths.pop(), outputs
+    return columns.check_rows(lengths.pop()), outputs

@@ -6,33 +6,29 @@ what came before it stands, and the reader remembers why; whoever needs the whol
 The trap: a repeated scalar may come packed, one by one, or both, whatever the schema says.
 """
 
-import re
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sidecar.decoders import protobuf_scalars as scalars
 from sidecar.decoders.decoder import Undecodable
+from sidecar.decoders.protobuf_scalars import FIXED32, FIXED64, MAX_VARINT_BYTES, SIZES, VARINT
 from sidecar.inference import Undecoded
 
 Array = npt.NDArray[Any]
 # The wire type of a field, and where its value is. A run is several fields of one number with their tags.
 Field = tuple[int, int, int]
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+BYTES = 2
+_SCALARS = frozenset({VARINT, FIXED64, FIXED32})
 _RUN = 8
-_SIZES = {FIXED64: 8, FIXED32: 4}
-# Ten bytes of seven bits make 64.
-_MAX_VARINT_BYTES = 10
 # TensorProto's uint64_val is 17, and no message we read has more fields. Others are stepped over.
 _HIGHEST_READ = 31
 _SIGN, _MODULUS = 2**63, 2**64
 # Reading as many one by one takes a tenth of a second; a repeated scalar is one, however long. Messages count
 # as one, too.
 MAX_FIELDS = 100_000
-# A million float32 are the largest decoded body.
-MAX_NUMBERS = 1_048_576
 # Of so few bytes numpy would only take longer.
 _FEW_BYTES = 32
 _FIXED: dict[str, np.dtype[Any]] = {"float": np.dtype("<f4"), "double": np.dtype("<f8")}
@@ -89,8 +85,8 @@ class Reader:
                 if not number:
                     raise Undecodable(Undecoded.NOT_PROTOBUF, "a field has number 0")
                 known = fields[number] = []
-            elif kind != BYTES and at == start + 1 and kind in _RUNNING:
-                stop = _end_of_run(data, start, end)
+            elif kind != BYTES and at == start + 1 and kind in _SCALARS:
+                stop = scalars.end_of_run(data, start, end)
                 if stop:
                     known.append((kind | _RUN, start, stop))
                     at = stop
@@ -200,7 +196,7 @@ class Message:
                 if sum(map(len, pieces)) % dtype.itemsize:
                     raise Undecodable(Undecoded.NOT_PROTOBUF, "packed numbers end within one")
                 return np.frombuffer(_joined(pieces), dtype)
-            return _as_scalar(_varints(_joined(self._pieces(number, VARINT))), scalar)
+            return scalars.as_scalar(scalars.varints(_joined(self._pieces(number, VARINT))), scalar)
         except Undecodable as error:
             self._reader.problem = self._reader.problem or error
             return np.empty(0, _FIXED.get(scalar, np.dtype(np.int64)))
@@ -213,7 +209,7 @@ class Message:
             if kind in (BYTES, wire_type):
                 pieces.append(view[start:end])
             elif kind == wire_type | _RUN:
-                pieces.append(_without_tags(view[start:end], wire_type))
+                pieces.append(scalars.without_tags(view[start:end], wire_type))
         return pieces
 
 
@@ -230,7 +226,7 @@ def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
     if at < end and data[at] < 0x80:
         return data[at], at + 1
     number = shift = 0
-    for byte in data[at : min(at + _MAX_VARINT_BYTES, end)]:
+    for byte in data[at : min(at + MAX_VARINT_BYTES, end)]:
         number |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:
@@ -245,71 +241,11 @@ def _span(data: bytes, at: int, end: int, kind: int) -> tuple[int, int]:
         length, at = _varint(data, at, end)
     elif kind == VARINT:
         return at, _varint(data, at, end)[1]
-    elif kind in _SIZES:
-        length = _SIZES[kind]
+    elif kind in SIZES:
+        length = SIZES[kind]
     else:
         # Groups are long gone from every schema of a model server.
         raise Undecodable(Undecoded.NOT_PROTOBUF, "a field is of a type that is not read")
     if length > end - at:
         raise Undecodable(Undecoded.NOT_PROTOBUF, "a field is longer than its message")
     return at, at + length
-
-
-_RUNNING = {
-    VARINT: rb"(?:%s[\x80-\xff]{0,9}+[\x00-\x7f])++",
-    FIXED64: rb"(?s:%s.{8})++",
-    FIXED32: rb"(?s:%s.{4})++",
-}
-
-
-@lru_cache(maxsize=128)
-def _run_of(tag: int) -> re.Pattern[bytes]:
-    """Fields with this tag of one byte, one after another. Possessive: nothing is remembered of each."""
-    return re.compile(_RUNNING[tag & 7] % re.escape(bytes([tag])))
-
-
-def _end_of_run(data: bytes, start: int, end: int) -> int:
-    """Where fields with the tag at `start` end; 0 if there is not one."""
-    found = _run_of(data[start]).match(data, start, end)
-    return found.end() if found else 0
-
-
-def _without_tags(run: memoryview, wire_type: int) -> memoryview:
-    octets = np.frombuffer(run, np.uint8)
-    if wire_type == VARINT:
-        # A tag below 0x80 is a varint itself: every second one is a tag.
-        ends = np.flatnonzero(octets < 0x80)
-        values = np.delete(octets, np.concatenate(([0], ends[1:-1:2] + 1)))
-    else:
-        values = octets.reshape(-1, 1 + _SIZES[wire_type])[:, 1:]
-    return memoryview(values.tobytes())
-
-
-def _varints(data: bytes | memoryview) -> Array:
-    """All numbers of a packed field, unsigned. Raises Undecodable."""
-    octets = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(octets < 0x80)
-    if len(ends) > MAX_NUMBERS:
-        raise Undecodable(Undecoded.TOO_WIDE, f"{len(ends)} numbers are more than {MAX_NUMBERS}")
-    if len(ends) == len(octets):
-        return octets.astype(np.uint64)
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    lengths = ends - starts + 1 if len(ends) else np.zeros(1)
-    if octets[-1] >= 0x80 or lengths.max() > _MAX_VARINT_BYTES:
-        raise Undecodable(Undecoded.NOT_PROTOBUF, "a packed number does not end")
-    numbers = (octets[starts] & 0x7F).astype(np.uint64)
-    for more in range(1, int(lengths.max())):
-        longer = np.flatnonzero(lengths > more)
-        bits = (octets[starts[longer] + more] & 0x7F).astype(np.uint64)
-        numbers[longer] |= bits << np.uint64(7 * more)
-    return numbers
-
-
-def _as_scalar(values: Array, scalar: str) -> Array:
-    """Unsigned 64 bits as what the schema says they are: the lower bits count."""
-    if scalar == "bool":
-        return values.astype(np.bool_)
-    if scalar.endswith("32"):
-        values = values.astype(np.uint32)
-    typed: Array = values.view(np.dtype(scalar))
-    return typed

@@ -8,7 +8,8 @@ import struct
 from typing import Any
 
 from sidecar.decoders.decoder import Undecodable
-from sidecar.decoders.protobuf import FIXED64, Message
+from sidecar.decoders.protobuf import Message
+from sidecar.decoders.protobuf_scalars import FIXED64
 from sidecar.inference import Undecoded
 
 # Protobuf's own parsers stop at 100 messages, of which each level here takes two or three.

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.decoders.protobuf import MAX_FIELDS, MAX_NUMBERS, Reader
+from sidecar.decoders.protobuf import MAX_FIELDS, Reader
+from sidecar.decoders.protobuf_scalars import MAX_NUMBERS
 from sidecar.inference import Undecoded
 from tests.decoders.protobuf_encoder import bytes_field, packed, unpacked, varint, varint_field
 
