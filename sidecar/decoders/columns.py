@@ -1,14 +1,15 @@
 """Rows to columns, whatever a row is: an object, a list, a scalar.
 
 Values are never changed: a string stays a string, an object inside a row stays that object. An absent
-value is MISSING. The trap: a list of lists of lists is a tensor of higher rank, not rows of features;
-it has rows but no columns (summaries of such tensors are another matter).
+value is MISSING. The trap: a list of lists of lists is a tensor of higher rank, and a list of 384 numbers an
+embedding, not features: such rows are summarised.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from sidecar.decoders import summaries
 from sidecar.decoders.decoder import Undecodable
 from sidecar.inference import MISSING, Column, Undecoded, Values
 
@@ -76,11 +77,14 @@ def _of_ragged_records(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
 
 
 def of_lists(rows: Sequence[Sequence[Any]], prefix: str, lone: str = "") -> list[Column]:
-    """`prefix[i]` for each position; short rows are MISSING at their end. Tensors of rank 3 have none."""
+    """`prefix[i]` for each position; short rows are MISSING at their end.
+
+    Rows of lists, and rows too wide to be features, are summarised; uneven ones have no columns.
+    """
     widths = set(map(len, rows))
     width = max(widths)
-    if width > MAX_COLUMNS or all(_is_list(row[0]) for row in rows if row):
-        return []
+    if width > summaries.WIDEST_SPREAD or all(_is_list(row[0]) for row in rows if row):
+        return summaries.of_rows(lone or prefix, rows)
     if len(widths) > 1:
         check_cells(len(rows) * width)
         rows = [[*row, *[MISSING] * (width - len(row))] for row in rows]

@@ -6,12 +6,13 @@ normalisation, empty or padded input, another resolution. The trap: a norm of ha
 in their own type, so everything is summed in float64, without a copy of the tensor in it.
 """
 
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sidecar.decoders import columns
 from sidecar.decoders.decoder import Undecodable
 from sidecar.inference import Column, Undecoded
 
@@ -22,7 +23,21 @@ Array = npt.NDArray[Any]
 WIDEST_SPREAD = 256
 # A name is repeated for each of the four.
 _LONGEST_NAME = 1_000
+# What a megabyte of JSON can hold. Raw data is summed where it is, whatever its size.
+MOST_CELLS = 1_000_000
 _NUMERIC = frozenset({int, float, bool, type(None)})
+
+
+def of_rows(name: str, rows: Sequence[Sequence[Any]]) -> list[Column]:
+    """The summary of rows of equally long lists, of lists of lists and so on; no columns if they differ."""
+    values: list[Any] = list(rows)
+    while values and type(values[0]) is list:
+        if {*map(type, values)} != {list} or len({*map(len, values)}) > 1:
+            return []
+        if len(values) * len(values[0]) > MOST_CELLS:
+            return []
+        values = list(chain.from_iterable(values))
+    return of_flat(name, len(rows), values)
 
 
 def of_flat(name: str, rows: int, values: list[Any] | Array) -> list[Column]:
@@ -32,7 +47,7 @@ def of_flat(name: str, rows: int, values: list[Any] | Array) -> list[Column]:
     no summary, and no columns.
     """
     if isinstance(values, list):
-        if len(values) > columns.MAX_CELLS or not _NUMERIC.issuperset(map(type, values)):
+        if len(values) > MOST_CELLS or not _NUMERIC.issuperset(map(type, values)):
             return []
         try:
             values = np.array(values, dtype=np.float64)

@@ -47,16 +47,43 @@ def test_rows_of_different_kinds_are_a_matter_of_shape():
     assert reason(columns.of_rows, [[1], 2]) is Undecoded.SHAPE
 
 
-def test_a_list_of_matrices_has_no_columns_but_a_nested_value_among_others_is_kept():
-    assert columns.of_rows([[[1, 2], [3, 4]]]) == []
+def test_rows_of_lists_are_summarised_but_a_nested_value_among_others_is_kept():
+    found = table(columns.of_rows([[[3, 0], [4, 0]], [[1, 1], [1, 1]]]))
+    assert found == {
+        "input.norm": [5, 2],
+        "input.mean": [1.75, 1],
+        "input.sparsity": [0.5, 0],
+        "input.dimension": [4, 4],
+    }
     assert table(columns.of_rows([[1, [2, 3]]])) == {"input[0]": [1], "input[1]": [[2, 3]]}
 
 
-def test_a_row_with_too_many_names_is_too_wide_one_with_too_many_positions_has_no_columns():
+def test_a_row_with_too_many_names_is_too_wide_one_with_too_many_positions_is_summarised():
     wide = columns.MAX_COLUMNS + 1
     assert reason(columns.of_rows, [{str(i): i for i in range(wide)}]) is Undecoded.TOO_WIDE
     assert reason(columns.of_rows, [{str(i): i} for i in range(wide)]) is Undecoded.TOO_WIDE
-    assert columns.of_rows([list(range(wide))]) == []
+    assert table(columns.of_rows([list(range(wide))]))["input.dimension"] == [wide]
+    assert len(columns.of_rows([[0] * 256])) == 256
+    assert columns.of_rows([[0] * 257], "x", "y")[0].name == "y.norm"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[[1, 2], [3]]],
+        [[[1, 2]], [[1, 2], [3, 4]]],
+        [[[1, 2], 3]],
+        [[["a"]]],
+        [[[{}]]],
+        [[[]]],
+        [[], []],
+        [[0] * 300, [0] * 301],
+        [["x"] * 300],
+        [[[0] * 1000] * 1001],
+    ],
+)
+def test_what_is_uneven_no_number_or_too_large_has_rows_but_no_columns(rows):
+    assert columns.of_rows(rows) == []
 
 
 def test_a_few_bytes_of_ragged_rows_do_not_become_a_huge_matrix():

@@ -71,9 +71,11 @@ def test_a_structured_cloudevent_brings_an_id_and_perhaps_its_data_in_base64():
     assert read(V1, broken, {"predictions": [1]}, request_headers=event).undecoded is Undecoded.NOT_JSON
 
 
-def test_images_as_nested_lists_are_rows_without_columns():
+def test_images_as_nested_lists_are_rows_that_are_summarised():
     inference = refused(V1, {"instances": [[[0, 1], [1, 0]]] * 3})
-    assert (inference.rows, inference.features) == (3, [])
+    assert inference.rows == 3
+    assert table(inference.features)["input.mean"] == [0.5, 0.5, 0.5]
+    assert len(inference.features) == 4
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from sidecar.decoders import columns, summaries
+from sidecar.decoders import summaries
 from sidecar.decoders.decoder import Undecodable
 from sidecar.inference import Undecoded
 from tests.decoders.reading import table
@@ -61,7 +61,7 @@ def test_empty_rows_and_objects_have_no_summary():
 
 
 def test_bounds():
-    assert summaries.of_flat("x", 1, [0] * (columns.MAX_CELLS + 1)) == []
+    assert summaries.of_flat("x", 1, [0] * (summaries.MOST_CELLS + 1)) == []
     with pytest.raises(Undecodable) as raised:
         summaries.of_flat("x" * 10_000, 1, [1, 2])
     assert raised.value.reason is Undecoded.TOO_WIDE
