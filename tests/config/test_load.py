@@ -161,6 +161,8 @@ BAD = [
      "slos.availability.objective: 0 is not allowed; give a percentage from 1 up to 99.999, such as 99.9"),
     ("slos: {latency: {objective: 95}}",
      "slos.latency.threshold: missing; give a value such as 200ms"),
+    ("slos: {time_to_first_token: {objective: 95}}",
+     "slos.time_to_first_token.threshold: missing; give a value such as 1s"),
     ("slos: {availability: {objective: 99, threshold: 1s}}",
      "slos.availability.threshold: no such key; did you mean slos.latency.threshold?"),
     # --- features

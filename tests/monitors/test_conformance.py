@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.exchange import CapturedBody, Exchange, Outcome, Timings
-from sidecar.inference import MISSING, Column, Inference, ModelRef, Operation, Undecoded
+from sidecar.inference import MISSING, Column, End, Generation, Inference, ModelRef, Operation, Undecoded
 from sidecar.metric import OTHER
 from sidecar.monitors.distribution import Distribution
 from sidecar.monitors.drift import Drift
 from sidecar.monitors.features import Features
+from sidecar.monitors.generation import Generations
 from sidecar.monitors.in_flight import InFlight
 from sidecar.monitors.objectives import Objectives
 from sidecar.monitors.predictions import Predictions
@@ -34,6 +35,7 @@ POLICIES = Policies(
         objectives=(
             Objective("availability", Decimal("99.9")),
             Objective("latency", Decimal(95), 0.2),
+            Objective("time_to_first_token", Decimal(95), 0.2),
             Objective("feature_availability", Decimal("99.9")),
             Objective("prediction_validity", Decimal(99)),
         ),
@@ -61,7 +63,8 @@ class Everything:
             POLICIES, references,
         )  # fmt: skip
         in_flight = InFlight(registry, list)
-        self.monitors = [Traffic(registry), UndecodedExchanges(registry), in_flight, objectives, self.rows]
+        self.monitors = [Traffic(registry), UndecodedExchanges(registry), Generations(registry), in_flight,
+                         objectives, self.rows]  # fmt: skip
         registry.before_snapshot(self.rows.flush)
 
     def observe(self, seen: Exchange, said: Inference) -> None:
@@ -79,6 +82,20 @@ values = st.one_of(
     st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=2), st.none(), max_size=1),
 )  # fmt: skip
 names = st.one_of(st.sampled_from(["a", "b", "y", "", OTHER, "null"]), st.text(max_size=3))
+counts = st.one_of(st.none(), st.integers(0, 10**9))
+generations = st.builds(
+    Generation,
+    streamed=st.booleans(),
+    input_tokens=counts,
+    output_tokens=counts,
+    cached_tokens=counts,
+    counted=st.booleans(),
+    ends=st.lists(st.sampled_from(End), max_size=3),
+    first_token=st.one_of(st.none(), st.floats(0, 1e6)),
+    seconds_per_token=st.one_of(st.none(), st.floats(0, 1e6)),
+    truncated=st.booleans(),
+    response_model=names,
+)
 columns = st.lists(st.builds(Column, names, st.lists(values, max_size=4)), max_size=4)
 inferences = st.builds(
     Inference,
@@ -90,6 +107,7 @@ inferences = st.builds(
     outputs=columns,
     error=st.sampled_from(["", "", "boom"]),
     undecoded=st.one_of(st.none(), st.none(), st.sampled_from(Undecoded)),
+    generation=st.one_of(st.none(), generations),
 )
 moments = st.one_of(st.none(), st.floats(0, 1e6))
 exchanges = st.builds(

@@ -7,6 +7,7 @@ import pytest
 
 from sidecar.batch import Batch, CleanColumn, State
 from sidecar.exchange import Outcome
+from sidecar.inference import Generation
 from sidecar.monitors.objectives import Objectives
 from sidecar.policy import ModelPolicy, Policies
 from sidecar.reference import ColumnType
@@ -121,3 +122,33 @@ def test_objectives_are_those_of_the_model(registry):
     ratio = "inference_slo_objective_ratio"
     assert registry.value(ratio, model_name="strict", slo="availability") == pytest.approx(0.9999)
     assert registry.value(ratio, model_name="m", slo="availability") == pytest.approx(0.999)
+
+
+FIRST_TOKEN = Policies(ModelPolicy(objectives=(Objective("time_to_first_token", Decimal(95), 0.5),)))
+
+
+@pytest.mark.parametrize(
+    ("first_token", "outcome", "found"),
+    [
+        (100.5, Outcome.OK, (1, 0)),
+        (100.6, Outcome.OK, (0, 1)),
+        (None, Outcome.OK, (0, 0)),
+        (100.6, Outcome.CLIENT_CLOSED, (0, 0)),
+        (100.6, Outcome.SERVER_ERROR, (0, 0)),
+        (100.6, Outcome.TRUNCATED, (0, 0)),
+    ],
+)
+def test_only_streams_that_ended_well_have_a_first_token_to_judge(registry, first_token, outcome, found):
+    said = inference(x=[1])
+    said.generation = Generation(streamed=True, first_token=first_token)
+    Objectives(registry, FIRST_TOKEN).observe(exchange(at=100.0, outcome=outcome, streamed=True), said)
+    assert events(registry, "time_to_first_token") == found
+
+
+def test_a_stream_that_was_cut_short_is_a_failure_of_the_server(registry):
+    said = inference(x=[1])
+    said.generation = Generation(streamed=True, first_token=100.1, truncated=True)
+    both = (Objective("availability", Decimal("99.9")), *FIRST_TOKEN.default.objectives)
+    Objectives(registry, Policies(ModelPolicy(objectives=both))).observe(exchange(streamed=True), said)
+    assert events(registry, "availability") == (0, 1)
+    assert events(registry, "time_to_first_token") == (0, 0)
