@@ -8,9 +8,9 @@ same path; what they have in common is told apart by field numbers.
 from itertools import repeat
 from typing import Any, ClassVar
 
-from sidecar.decoders import columns, predictions, raw_tensors, tensors
+from sidecar.decoders import columns, json_tensors, output_tensors, predictions, raw_tensors, tensors
 from sidecar.decoders.decoder import Undecodable
-from sidecar.decoders.grpc_service import GrpcService, Names
+from sidecar.decoders.grpc_service import Asked, GrpcService, Names
 from sidecar.decoders.protobuf import Message
 from sidecar.decoders.stack import Table
 from sidecar.inference import Operation, Undecoded
@@ -51,18 +51,25 @@ class OpenInferenceGrpc(GrpcService):
 
     def features(self, method: str, message: Message) -> Table:
         """Columns of the inputs."""
-        return _columns_of(message, _RAW_INPUTS, "input")
+        inputs = _tensors(message, _RAW_INPUTS)
+        return tensors.together([json_tensors.read(tensor, "input") for tensor in inputs])
 
     def elsewhere(self, method: str, message: Message) -> bool:
         """Whether an input is in shared memory."""
         return any(map(_in_shared_memory, message.messages(_TENSORS)))
 
-    def outputs(self, method: str, message: Message, rows: int) -> Table:
+    def outputs(self, method: str, message: Message, asked: Asked) -> Table:
         """Columns of the outputs; the last answer of a decoupled stream may have none."""
         response = _response(method, message)
         if method in self.streams and not response.has(_TENSORS):
             return 0, []
-        return _columns_of(response, _RAW_OUTPUTS, predictions.UNNAMED)
+        # A parameter of a requested output; the word is nowhere else in a request.
+        classified = b"classification" in asked.data
+        unnamed = predictions.UNNAMED
+        found = _tensors(response, _RAW_OUTPUTS)
+        return tensors.together(
+            [output_tensors.read(tensor, unnamed, classified=classified) for tensor in found]
+        )
 
     def error(self, method: str, message: Message) -> str:
         """Triton reports what goes wrong with one request of a stream inside it, the status being OK."""
@@ -82,13 +89,18 @@ def _is_bare(message: Message) -> bool:
     return message.highest > _STREAM_RESPONSE
 
 
-def _columns_of(message: Message, raw: int, unnamed: str) -> Table:
+def _tensors(message: Message, raw: int) -> list[dict[str, Any]]:
+    """The tensors as they would be over REST, but for arrays as data; None in shared memory.
+
+    Raises Undecodable.
+    """
     found = message.messages(_TENSORS)
     if not found:
         raise Undecodable(Undecoded.SHAPE, "there are no tensors")
     columns.check_width(len(found))
     raws = _raws(found, message.spans(raw))
-    return tensors.together([_read(tensor, raws[i], unnamed) for i, tensor in enumerate(found)])
+    content_type = _content_type(message)
+    return [_tensor(tensor, raws[i], content_type) for i, tensor in enumerate(found)]
 
 
 def _raws(found: list[Message], raws: list[memoryview]) -> list[memoryview | None]:
@@ -110,18 +122,29 @@ def _in_shared_memory(tensor: Message) -> bool:
     return any(key == "shared_memory_region" for key, _ in tensor.entries(_PARAMETERS))
 
 
-def _read(tensor: Message, raw: memoryview | None, unnamed: str) -> Table:
-    name, shape = tensor.text(_TENSOR_NAME) or unnamed, tensor.integers(_SHAPE)
+def _content_type(message: Message) -> str:
+    """MLServer's content type of a request, an answer or a tensor: InferParameter {3 string_param}."""
+    entries = message.entries(_PARAMETERS) if message.has(_PARAMETERS) else []
+    return next((entry.message(2).text(3) for key, entry in entries if key == "content_type"), "")
+
+
+def _tensor(tensor: Message, raw: memoryview | None, content_type: str) -> dict[str, Any]:
+    shape, datatype = tensor.integers(_SHAPE), tensor.text(_DATATYPE)
     if len(shape) > _MAX_RANK:
         raise Undecodable(Undecoded.SHAPE, f"a tensor of rank {len(shape)}")
-    rows, size = tensors.extent_of(shape)
+    found: dict[str, Any] = {"name": tensor.text(_TENSOR_NAME), "shape": shape, "datatype": datatype}
     if raw is None:
-        return rows, []
-    datatype = tensor.text(_DATATYPE)
+        return found
     contents = tensor.message(_CONTENTS)
     if contents.highest:
-        return tensors.columns_of_flat(name, shape, _typed(datatype, contents))
-    return tensors.columns_of_flat(name, shape, raw_tensors.read(datatype, size, raw))
+        found["data"] = _typed(datatype, contents)
+    else:
+        found["data"] = raw_tensors.read(datatype, tensors.size_of(shape), raw)
+    # Only text is ever something else than what it says.
+    content_type = _content_type(tensor) or content_type
+    if content_type and datatype == "BYTES":
+        found["parameters"] = {"content_type": content_type}
+    return found
 
 
 def _typed(datatype: str, contents: Message) -> Any:

@@ -7,7 +7,7 @@ mean the same. The trap: steps of an inference graph speak this protocol to each
 from typing import Any, ClassVar
 
 from sidecar.decoders import seldon, tensorflow_tensor
-from sidecar.decoders.grpc_service import GrpcService, Names
+from sidecar.decoders.grpc_service import Asked, GrpcService, Names
 from sidecar.decoders.protobuf import Message
 from sidecar.decoders.protobuf_values import list_of, value_of
 from sidecar.decoders.stack import Table
@@ -42,11 +42,11 @@ class SeldonGrpc(GrpcService):
         seldon.fill_features(inference, _document(message))
         return inference.rows, inference.features
 
-    def outputs(self, method: str, message: Message, rows: int) -> Table:
+    def outputs(self, method: str, message: Message, asked: Asked) -> Table:
         """Columns of the message that came back."""
-        inference = Inference(self.name, Operation.PREDICT, rows=rows)
+        inference = Inference(self.name, Operation.PREDICT, rows=asked.rows)
         seldon.fill_outputs(inference, _document(message))
-        return rows, inference.outputs
+        return asked.rows, inference.outputs
 
     def error(self, method: str, message: Message) -> str:
         """Why it failed."""

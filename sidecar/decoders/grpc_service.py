@@ -27,6 +27,13 @@ class Names(NamedTuple):
     id: str = ""
 
 
+class Asked(NamedTuple):
+    """What an answer is read by: how many rows were asked about, and the body that asked."""
+
+    rows: int
+    data: bytes
+
+
 class GrpcService:
     """One protocol over gRPC. Stateless; a member gives its names and what its messages mean."""
 
@@ -59,8 +66,8 @@ class GrpcService:
         """Whether features are not in the request, but in memory that client and server share."""
         return False
 
-    def outputs(self, method: str, message: Message, rows: int) -> Table:
-        """The rows of an answer to a request of so many rows; none where it holds no prediction."""
+    def outputs(self, method: str, message: Message, asked: Asked) -> Table:
+        """The rows of an answer; none where it holds no prediction."""
         raise NotImplementedError
 
     def error(self, method: str, message: Message) -> str:
@@ -97,7 +104,7 @@ class GrpcService:
 
     def read_answer(self, exchange: Exchange, inference: Inference) -> None:
         """The version that answered, what the request did not say, an error, the outputs."""
-        method, rows = method_of(exchange.path), inference.rows
+        method, asked = method_of(exchange.path), Asked(inference.rows, exchange.request.data)
         reader, messages, problem = _open(exchange.response, exchange.response_headers)
         inference.decoupled = method in self.streams
         if messages:
@@ -108,7 +115,9 @@ class GrpcService:
         if inference.error:
             return
         _check(reader, problem)
-        inference.outputs = _rows_of(reader, messages, lambda message: self.outputs(method, message, rows))[1]
+        inference.outputs = _rows_of(reader, messages, lambda message: self.outputs(method, message, asked))[
+            1
+        ]
 
     def _is_empty(self, method: str, problem: Undecodable | None) -> bool:
         """Whether nothing was said where nothing needs to be."""

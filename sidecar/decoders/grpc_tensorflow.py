@@ -6,7 +6,7 @@ says which version it wants, and may ask for a label; the answer says which vers
 
 from sidecar.decoders import columns, tensorflow_examples, tensorflow_tensor
 from sidecar.decoders.decoder import Undecodable
-from sidecar.decoders.grpc_service import GrpcService, Names
+from sidecar.decoders.grpc_service import Asked, GrpcService, Names
 from sidecar.decoders.protobuf import Message
 from sidecar.decoders.stack import Table
 from sidecar.inference import Column, Operation, Undecoded
@@ -33,7 +33,7 @@ class TensorFlowGrpc(GrpcService):
             return _tensors(message, 2)
         return tensorflow_examples.rows_of(message.message(2))
 
-    def outputs(self, method: str, message: Message, rows: int) -> Table:
+    def outputs(self, method: str, message: Message, asked: Asked) -> Table:
         """Columns of the outputs, or one or two for each result."""
         if method == "Predict":
             return _tensors(message, 1)

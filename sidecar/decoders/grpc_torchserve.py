@@ -9,7 +9,7 @@ from typing import Any
 
 from sidecar.decoders import columns, habits, json_text, torchserve
 from sidecar.decoders.decoder import Undecodable
-from sidecar.decoders.grpc_service import GrpcService, Names
+from sidecar.decoders.grpc_service import Asked, GrpcService, Names
 from sidecar.decoders.protobuf import Message
 from sidecar.decoders.stack import Table
 from sidecar.inference import Column, Inference, Operation, Undecoded
@@ -49,15 +49,15 @@ class TorchServeGrpc(GrpcService):
             raise Undecodable(Undecoded.SHAPE, "there is no input")
         return 1, _scalars({name: _value(data) for name, data in inputs.items()})
 
-    def outputs(self, method: str, message: Message, rows: int) -> Table:
+    def outputs(self, method: str, message: Message, asked: Asked) -> Table:
         """Columns of a prediction in JSON. The pieces of a stream are no predictions."""
         if method in self.streams:
             raise Undecodable(
                 Undecoded.STREAM, "the answer is a stream: its parts are not read as predictions"
             )
-        inference = Inference(self.name, Operation.PREDICT, rows=rows)
+        inference = Inference(self.name, Operation.PREDICT, rows=asked.rows)
         torchserve.fill_outputs(inference, json_text.read(bytes(message.span(_PREDICTION))))
-        return rows, inference.outputs
+        return asked.rows, inference.outputs
 
 
 _NO_FEATURE: Any = object()

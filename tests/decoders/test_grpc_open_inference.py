@@ -180,6 +180,33 @@ def test_parameters_are_no_features():
     assert table(read(INFER, request).features) == {"x": [1.0]}
 
 
+def parameter(name: str, value: str) -> bytes:
+    return bytes_field(4, bytes_field(1, name) + bytes_field(2, bytes_field(3, value)))
+
+
+def test_text_is_what_its_content_type_says_whether_the_tensor_or_the_request_has_it():
+    encoded = tensor("b", "BYTES", [1], bytes_field(8, "QmVybg=="), more=parameter("content_type", "base64"))
+    assert table(read(INFER, encoded).features) == {"b": ["Bern"]}
+    frame = tensor("f", "BYTES", [1], bytes_field(8, '[{"age":31},{"age":45}]'))
+    inference = read(INFER, parameter("content_type", "pd_json") + frame)
+    assert inference.rows == 2 and table(inference.features) == {"age": [31, 45]}
+    # Numbers are numbers, whatever somebody calls them.
+    numbers = tensor("x", "FP32", [1], packed(6, "float", [1]), more=parameter("content_type", "base64"))
+    assert table(read(INFER, numbers).features) == {"x": [1.0]}
+
+
+def test_a_classification_that_was_asked_for_is_the_best_class_and_its_score():
+    wanted = bytes_field(6, bytes_field(1, "y") + bytes_field(2, bytes_field(1, "classification")))
+    texts = b"".join(bytes_field(8, text) for text in ("0.75:1:cat", "0.25:0:dog", "0.5:0:dog", "0.5:1:cat"))
+    reply = tensor("y", "BYTES", [2, 2], texts)
+    request = tensor("x", "FP32", [2], packed(6, "float", [1, 2]))
+    assert table(read(INFER, request + wanted, reply).outputs) == {
+        "y": ["cat", "dog"],
+        "y.score": [0.75, 0.5],
+    }
+    assert table(read(INFER, request, reply).outputs)["y[0]"] == ["0.75:1:cat", "0.5:0:dog"]
+
+
 def answer(*values: float, more: bytes = b"") -> bytes:
     """A ModelInferResponse with one output."""
     return (
