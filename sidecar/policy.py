@@ -10,12 +10,16 @@ from sidecar.slo import DEFAULT_OBJECTIVES, Objective
 
 @dataclass(frozen=True, slots=True)
 class ModelPolicy:
-    """Everything configured for one model. `reference` is a path; `drift_page` False keeps drift a ticket."""
+    """Everything configured for one model. `reference` is a path; `drift_page` False keeps drift a ticket.
+
+    `features_from` is "reference" or "traffic": whether the reference names the columns of a matrix.
+    """
 
     objectives: tuple[Objective, ...] = DEFAULT_OBJECTIVES
     expectations: Mapping[str, Expectation] = field(default_factory=dict)
     reference: str | None = None
     drift_page: bool = True
+    features_from: str = "reference"
     owner: str = ""
     runbook: str = ""
 

@@ -23,6 +23,7 @@ from sidecar.config.values import (
     Percentage,
     Runbook,
     duration,
+    one_of,
 )
 from sidecar.policy import ModelPolicy, PayloadRule
 from sidecar.reference import ColumnType, Expectation
@@ -236,6 +237,11 @@ class JudgedSection(Section):
 
     reference: FilePath | None = Field(default=None, description="Profile made by `sidecar profile`.")
     features: dict[str, FeatureSection] = Field(default={}, description="Expectations, by feature.")
+    features_from: Annotated[str, PlainValidator(one_of("reference", "traffic"))] | None = Field(
+        default=None,
+        description="Default `reference`: the columns of a matrix, which have no names in traffic, get "
+        "those of `reference`, in its order, if it has exactly as many. `traffic`: they stay `x[0]`…",
+    )
     slos: SlosSection = Field(default=SlosSection(), description="Objectives.")
     drift: DriftSection = Field(default=DriftSection(), description="How drift is judged.")
     payload: PayloadSection = Field(
@@ -250,6 +256,7 @@ class JudgedSection(Section):
             expectations={**base.expectations, **expectations},
             reference=self.reference or base.reference,
             drift_page=base.drift_page if self.drift.page is None else self.drift.page,
+            features_from=self.features_from or base.features_from,
             owner=owner or base.owner,
             runbook=runbook or base.runbook,
         )

@@ -6,7 +6,7 @@ advice is made of what was found, and of nothing else, so that `recent` gives th
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,14 +35,21 @@ _ADVICE = {
 _ROWS = "say where the rows are with payload.rows, if the body has any"
 
 
-def explain(exchange: Exchange, decoders: Decoders | None = None) -> dict[str, Any]:
-    """Which decoder read an exchange, why, and what it read: as JSON can hold it."""
+def explain(
+    exchange: Exchange, decoders: Decoders | None = None, name: Callable[[Inference], None] | None = None
+) -> dict[str, Any]:
+    """Which decoder read an exchange, why, and what it read: as JSON can hold it.
+
+    `name` gives features their names, where that is not done by decoders.
+    """
     known = decoders or Decoders()
     claimed = known.claim(exchange.method, exchange.target, exchange.request_headers)
     if claimed is None:
         kind = choose.other_kind(exchange.method, exchange.target)
         return {"inference": False, "kind": kind, "advice": advice_on_other(exchange.method, kind)}
     inference, problems = choose.read(exchange, claimed, known.reader(claimed))
+    if name is not None:
+        name(inference)
     return {
         "inference": True,
         "protocol": inference.protocol,
@@ -94,8 +101,7 @@ def advice(
     if names and all(_POSITIONAL.fullmatch(name) for name in names):
         where = "payload.features, or " if mappable else ""
         found.append(
-            f"features have no names, only places: give them with {where}a reference of the same width and "
-            "features_from: reference"
+            f"features have no names, only places: give them with {where}a reference that has as many"
         )
     if not predicted and undecoded is None:
         where = ": say where they are with payload.predictions" if mappable else ""

@@ -13,13 +13,16 @@ from sidecar.decoders import Decoders, explain
 from sidecar.errors import SidecarError
 from sidecar.explain import recent, table
 from sidecar.explain.captures import Capture, read_captures
+from sidecar.observer.naming import Naming
+from sidecar.observer.pipeline import load_references
 
 
 def explain_file(path: str, settings: Settings, form: str) -> int:
     """Explain each exchange of a file; 1 if there is none."""
     decoders, number = Decoders(settings.payload_rules()), 0
+    naming = Naming(*load_references(settings), settings.policies())
     for number, capture in enumerate(read_captures(path), 1):
-        _print(number, _explanation(capture, decoders), form)
+        _print(number, _explanation(capture, decoders, naming), form)
     if number == 0:
         raise SidecarError(f"{path}: there are no exchanges in this file")
     return 0
@@ -35,10 +38,14 @@ def explain_recent(admin: Address, chosen: str, form: str) -> int:
     return 0
 
 
-def _explanation(capture: Capture, decoders: Decoders) -> dict[str, Any]:
+def _explanation(capture: Capture, decoders: Decoders, naming: Naming) -> dict[str, Any]:
     seen = capture.exchange
     head = {"method": seen.method, "target": seen.target, "status": seen.status if capture.answered else None}
-    return {**head, "outcome": seen.outcome.value if capture.answered else None, **explain(seen, decoders)}
+    return {
+        **head,
+        "outcome": seen.outcome.value if capture.answered else None,
+        **explain(seen, decoders, naming.name),
+    }
 
 
 def _print(number: int, said: Mapping[str, Any], form: str) -> None:

@@ -14,6 +14,7 @@ from sidecar.decoders import Decoders, other_kind
 from sidecar.exchange import Exchange, Outcome
 from sidecar.monitors.monitor import Monitor
 from sidecar.observer.attribution import Attribution
+from sidecar.observer.naming import Naming
 from sidecar.observer.recent import Recent
 from sidecar.observer.relay_totals import RelayTotals
 from sidecar.observer.shedding import Shedding
@@ -45,6 +46,7 @@ class Observer:
         self.totals = RelayTotals(registry)
         self.shedding = Shedding()
         self.recent = Recent()
+        self.naming: Naming | None = None
         self.monitors: Sequence[Monitor] = ()
         self.expiring: Sequence[Expiring] = (attribution,)
         self._attribution = attribution
@@ -75,6 +77,8 @@ class Observer:
         read = self._decoders.decode if self.shedding.decoding else self._decoders.unread
         inference = read(exchange, claim)
         self._attribution.attribute(exchange, inference)
+        if self.naming is not None:
+            self.naming.name(inference)
         self.recent.add(exchange, inference)
         for monitor in self.monitors:
             monitor.observe(exchange, inference)

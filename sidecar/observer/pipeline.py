@@ -20,6 +20,7 @@ from sidecar.monitors.rows import Rows
 from sidecar.monitors.traffic import Traffic
 from sidecar.monitors.undecoded import UndecodedExchanges
 from sidecar.observer.attribution import Attribution
+from sidecar.observer.naming import Naming
 from sidecar.observer.observer import Observer
 from sidecar.profiles import store
 from sidecar.profiles.learn import LearntReferences
@@ -40,6 +41,8 @@ class Pipeline:
         self.drift = Drift(self.registry, self.references, policies)
         attribution = Attribution(policies)
         self.observer = Observer(self.registry, attribution, Decoders(settings.payload_rules()))
+        if given or default:
+            self.observer.naming = Naming(given, default, policies)
         objectives = Objectives(self.registry, policies)
         # What judges rows by the reference comes before what learns it: a row is never its own reference.
         row_monitors = (

@@ -184,7 +184,7 @@ BAD = [
     ("workers: 0", "workers: 0 is not allowed; give a number of processes from 1 to 64"),
     ("workers: two", "workers: two is not allowed; give a number of processes from 1 to 64"),
     ("models: {fraud: 3}", "models.fraud: 3 is not allowed; give a mapping with keys such as "
-     "reference, features, slos, drift, payload, owner, runbook"),
+     "reference, features, features_from, slos, drift, payload, owner, runbook"),
     ("model: {owner: ''}", "model.owner: '' is not allowed; give a name"),
     ("model: {name: [a]}", "model.name: a list is not allowed; give a name"),
     ('model: {name: "a\\nb"}', "model.name: 'a\\nb' is not allowed; give a name"),
@@ -195,8 +195,8 @@ BAD = [
     ("otlp: {endpoint: 'ftp://user:hunter2@h'}", "otlp.endpoint: ftp://…@h is not allowed; "
      "give a URL such as http://collector:4317"),
     ("workers: !!python/name:os.system 1", "workers: a tag (!…) is not allowed; give the plain value"),
-    ("{\"\\e[31m\": 1}", "'\\x1b[31m': no such key; keys here are reference, features, slos, drift, payload, "
-     "listen, upstream, routes, admin, model, models, otlp, …"),
+    ("{\"\\e[31m\": 1}", "'\\x1b[31m': no such key; keys here are reference, features, features_from, slos, "
+     "drift, payload, listen, upstream, routes, admin, model, models, …"),
 ]  # fmt: skip
 
 
@@ -254,8 +254,8 @@ def test_every_problem_is_reported_at_once_each_where_it_was_said(tmp_path):
         "sidecar.yaml: slos.latency.threshold: 1 has no unit; give 1s or 1ms",
         "sidecar.yaml: workers: 0 is not allowed; give a number of processes from 1 to 64",
         "sidecar.yaml: zzz: given twice (lines 3 and 4); keep one",
-        "sidecar.yaml: zzz: no such key; keys here are reference, features, slos, drift, payload, listen, "
-        "upstream, routes, admin, model, models, otlp, …",
+        "sidecar.yaml: zzz: no such key; keys here are reference, features, features_from, slos, "
+        "drift, payload, listen, upstream, routes, admin, model, models, …",
     ]
 
 

@@ -53,7 +53,12 @@ def test_what_is_not_inference_says_what_it_is():
         ("/score", [[1, 2]], {"prediction": 1}, "features have no names"),
         ("/score", {"a": 1}, {"b": {}, "c": {}}, "say where the rows are with payload.rows"),
         ("/score", {"a": 1}, {"prediction": 1}, "set model.name"),
-        ("/v2/models/m/infer", {"inputs": [tensor("x", [1, 2], [1, 2])]}, ANSWER, "features_from: reference"),
+        (
+            "/v2/models/m/infer",
+            {"inputs": [tensor("x", [1, 2], [1, 2])]},
+            ANSWER,
+            "give them with a reference",
+        ),
         ("/v1/models/m:predict", b"{", {"predictions": []}, "the body is not JSON"),
         ("/score", b"", {"prediction": 1}, "if the body has any"),
     ],

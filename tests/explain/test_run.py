@@ -47,6 +47,18 @@ def test_the_payload_of_a_configuration_is_followed(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["features"] == {"age": [41]}
 
 
+def test_the_names_of_a_reference_are_given(tmp_path, capsys):
+    data, reference = tmp_path / "iris.csv", tmp_path / "r.json"
+    data.write_text("a,b,c,d\n" + "1,2,3,4\n" * 50)
+    assert main(["profile", str(data), "-o", str(reference)]) == 0
+    config = tmp_path / "sidecar.yaml"
+    config.write_text("reference: r.json")
+    capsys.readouterr()
+    assert main(["explain", CAPTURE, "--config", str(config), "--format", "json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert list(said["features"]) == list("abcd") and said["advice"] == []
+
+
 def test_no_control_character_of_a_payload_reaches_the_terminal(tmp_path, capsys):
     path = raw(tmp_path, json.dumps({"\x1b[31m": "\x1b]0;x\x07", "[bold]b": "\u202ex"}).encode())
     assert main(["explain", path]) == 0
