@@ -34,6 +34,8 @@ def read(data: bytes, prefix: str, lone: str = "") -> tuple[int, list[Column]]:
     shape, flat = _array(data)
     values: Any = flat
     if flat.dtype.kind in "SU":
+        # A text of two bytes takes fifty as an object.
+        columns.check_cells(len(flat))
         values = (
             np.char.decode(flat, "utf-8", "replace").tolist() if flat.dtype.kind == "S" else flat.tolist()
         )

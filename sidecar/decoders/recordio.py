@@ -36,7 +36,14 @@ def read_labels(data: bytes) -> tuple[int, list[Column]]:
 
 def _read(data: bytes, field: int, names: dict[str, str], lone: str) -> tuple[int, list[Column]]:
     reader = protobuf.Reader()
-    found = [_row(reader.read(record), field) for record in _records(data)]
+    found: list[Row] = []
+    cells = 0
+    for record in _records(data):
+        row = _row(reader.read(record), field)
+        cells += sum(map(len, row.values()))
+        # A few bytes of a sparse tensor are a thousand zeros.
+        columns.check_cells(cells)
+        found.append(row)
     reader.check()
     rows = columns.check_rows(len(found))
     keys = dict.fromkeys(key for row in found for key in row)

@@ -25,7 +25,9 @@ def of_inputs(inputs: dict[str, Any]) -> tuple[int, list[Column]]:
     found = []
     for name, batch in batches.items():
         if len(batch) == rows:
-            found += [Column(name, batch)] if is_b64(batch[0]) else columns.of_rows(batch, name, name)
+            # An object where a tensor should be is bytes, or a tensor as another server writes it.
+            whole = type(batch[0]) is dict
+            found += [Column(name, batch)] if whole else columns.of_rows(batch, name, name)
     columns.check_width(len(found))
     return rows, columns.unique(found)
 

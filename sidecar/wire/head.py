@@ -23,7 +23,7 @@ _KEPT_NAMES = frozenset((
     "x-request-id", "traceparent", "inference-header-content-length", "seldon-puid", "served-model-name",
     "x-bentoml-request-id", "openai-processing-ms", "openai-model", "openai-version", "apim-request-id",
     "x-ms-client-request-id", "serve_multiplexed_model_id", "x-amzn-invoked-production-variant",
-    "grpc-encoding",
+    "x-vertex-ai-deployed-model-id", "grpc-encoding",
 ))  # fmt: skip
 _KEPT_PREFIXES = ("ce-", "x-amzn-sagemaker-")
 # Free text of the caller, and a handle to somebody's session.

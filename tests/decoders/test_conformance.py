@@ -229,11 +229,21 @@ HOSTILE: dict[str, Any] = {
         {"examples": [{"a": 1}] * 50_000, "context": {str(i): i for i in range(900)}}
     ).encode(),
 }
+HOSTILE |= {
+    "a tftensor of 8 bytes and 900 values a row": json.dumps(
+        {"data": {"tftensor": {"tensorShape": {"dim": [{"size": 100_000}, {"size": 900}]}, "intVal": [1]}}}
+    ).encode(),
+    "half a million names": json.dumps({"data": {"names": ["n"] * 500_000, "ndarray": [[1]]}}).encode(),
+    "messages in messages": b'{"jsonData":' * 900 + b"1" + b"}" * 900,
+    "duplicate keys": b'{"data":{"ndarray":[[1]],"ndarray":[[2],[3]],"names":["a"],"names":[]},"data":null}',
+}
 # A million numbers honestly cost 30 MB while orjson reads them; what nobody bounded costs gigabytes.
 LARGEST_BYTES = 100_000_000
 
 
-@pytest.mark.parametrize("name", ["v2", "v1", "mlflow", "json", "openai"])
+@pytest.mark.parametrize(
+    "name", ["v2", "v1", "seldon", "sagemaker", "mlflow", "torchserve", "json", "openai"]
+)
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_bodies_have_a_reason_or_are_read_in_bounds(name, hostile):
     target, content_type = PATHS[name]

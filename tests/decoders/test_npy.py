@@ -115,6 +115,12 @@ def test_what_is_no_array_has_a_reason(data, reason):
     assert raised.value.reason is reason
 
 
+def test_more_texts_than_are_worth_their_memory_have_a_reason():
+    with pytest.raises(Undecodable) as raised:
+        read(saved(np.full((50_000, 21), b"ab")))
+    assert raised.value.reason is Undecoded.TOO_WIDE
+
+
 WHOLE = saved(MATRIX.astype("<f4"))
 
 

@@ -103,6 +103,10 @@ def test_what_is_no_record_has_a_reason(data, expected):
     assert reason(data) is expected
 
 
+def test_a_few_bytes_of_sparse_tensors_never_become_a_matrix_of_millions():
+    assert reason(framed(*[record(values=sparse({0: 1.0}, 999))] * 2_000)) is Undecoded.TOO_WIDE
+
+
 @settings(max_examples=200, deadline=None)
 @given(at=st.integers(0, len(WHOLE) - 1), byte=st.integers(0, 255), tail=st.binary(max_size=20))
 def test_a_broken_body_is_read_or_has_a_reason(at, byte, tail):
