@@ -14,11 +14,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks import streams
 from sidecar import decoders
 from sidecar.exchange import CapturedBody, Exchange, Outcome, Timings
 from sidecar.inference import Inference
 
 ROWS = (1, 2, 16, 256)
+TOKENS = (20, 200, 2_000)
 ROUNDS = 5
 SECONDS_PER_ROUND = 0.1
 
@@ -35,6 +37,9 @@ def main() -> None:
     for name, (target, content_type, bodies) in PROTOCOLS.items():
         cells = [cost(exchange(target, content_type, bodies(batch(rows, features)))) for rows in ROWS]
         print(f"{name:20}" + "".join(f"{cell:15.1f}" for cell in cells))
+    for tokens in TOKENS:
+        *_, stream = streams.wire_cost(tokens)
+        print(f"chat of {tokens:,} tokens, streamed: {streams.decode_cost(stream):.0f}")
 
 
 def cost(seen: Exchange) -> float:
