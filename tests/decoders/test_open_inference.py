@@ -125,3 +125,58 @@ def test_a_generate_body_is_not_read_as_features():
         "/v2/models/m/generate", {"text_input": "secret"}, {"model_name": "m", "text_output": "x"}
     )
     assert inference.features == [] and inference.outputs == [] and inference.undecoded is None
+
+
+def test_members_that_are_unset_may_be_null_or_absent():
+    inputs = [tensor("x", [2], [1, 2], parameters=None), {"name": None, "shape": [2], "data": [3, 4]}]
+    asked = {"id": None, "parameters": None, "outputs": None, "inputs": inputs}
+    said = {"model_version": None, "parameters": None, "id": None, "error": None}
+    inference = read(V2, asked, answer(tensor("p", [2], [0.1, 0.2], parameters=None), **said))
+    assert table(inference.features) == {"x": [1, 2], "input": [3, 4]}
+    assert table(inference.outputs) == {"p": [0.1, 0.2]}
+    assert (inference.model.version, inference.request_id, inference.undecoded) == ("", "", None)
+
+
+def test_parameters_of_triton_are_neither_features_nor_in_the_way():
+    parameters = {
+        "sequence_id": 7,
+        "sequence_start": True,
+        "priority": 1,
+        "headers": {"a": "b"},
+        "timeout": 5,
+    }
+    inference = read(V2, request(parameters=parameters), answer(tensor("p", [2], [0.1, 0.2])))
+    assert [column.name for column in inference.features] == ["x[0]", "x[1]"]
+    assert inference.undecoded is None and not inference.elsewhere
+
+
+def test_features_in_shared_memory_are_elsewhere_not_missing():
+    shared = {"shared_memory_region": "r", "shared_memory_byte_size": 32}
+    region = {"name": "s", "shape": [2, 4], "datatype": "FP32", "parameters": shared}
+    alone = read(V2, {"inputs": [region]}, answer(tensor("p", [2], [0.1, 0.2])))
+    assert (alone.rows, alone.features, alone.elsewhere, alone.undecoded) == (2, [], True, None)
+    both = read(V2, {"inputs": [tensor("x", [2], [1, 2]), region]}, answer(tensor("p", [2], [0.1, 0.2])))
+    assert table(both.features) == {"x": [1, 2]} and both.elsewhere
+
+
+def test_a_text_too_wide_for_columns_is_not_elsewhere():
+    inference = read(V2, {"inputs": [tensor("x", [1, 300], ["a"] * 300, "BYTES")]}, b"")
+    assert inference.features == [] and not inference.elsewhere
+
+
+def test_outputs_in_shared_memory_have_no_columns():
+    outputs = [{"name": "p", "shape": [2], "datatype": "FP32", "parameters": {"shared_memory_region": "r"}}]
+    inference = read(V2, request(), answer(*outputs))
+    assert inference.outputs == [] and inference.undecoded is None
+
+
+def test_a_classification_is_only_what_was_asked_for():
+    best = answer(tensor("p", [2, 1], ["0.9:1", "0.8:0"], "BYTES"))
+    asked = request(outputs=[{"name": "p", "parameters": {"classification": 1}}])
+    assert table(read(V2, asked, best).outputs) == {"p": [1, 0], "p.score": [0.9, 0.8]}
+    assert table(read(V2, request(), best).outputs) == {"p": ["0.9:1", "0.8:0"]}
+
+
+def test_an_embedding_that_is_answered_is_summarised():
+    inference = read(V2, request(), answer(tensor("e", [2, 384], [0.5] * 768)))
+    assert [c.name for c in inference.outputs] == ["e.norm", "e.mean", "e.sparsity", "e.dimension"]
