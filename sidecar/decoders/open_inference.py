@@ -24,6 +24,7 @@ from sidecar.inference import Inference, ModelRef, Operation, Undecoded
 
 # Any prefix: a gateway in front may have added one. The version is any text: MLServer takes "v1.2".
 _PATH = re.compile(r"(?:^|/)v2/models/([^/]+)(?:/versions/([^/]+))?/(infer|generate)(?:_stream)?/?$")
+_ON_VERTEX = "application/vnd.vertex-ai-triton.binary+json"
 
 
 class OpenInference:
@@ -32,10 +33,14 @@ class OpenInference:
     name = "v2"
 
     def claim(self, method: str, path: str, media: str) -> Claim | None:
-        """POST /v2/models/{model}[/versions/{version}]/infer, and its streaming and generating kin."""
+        """POST /v2/models/{model}[/versions/{version}]/infer, and its streaming and generating kin.
+
+        And Triton behind Vertex AI, on whatever path, by its media type.
+        """
         found = _PATH.search(path) if method == "POST" else None
         if found is None:
-            return None
+            asked = method == "POST" and media == _ON_VERTEX
+            return Claim(self.name, Operation.PREDICT, evidence="raw tensors on Vertex AI") if asked else None
         model = ModelRef(found[1].replace("%2F", "/"), (found[2] or "").replace("%2F", "/"))
         operation = Operation.PREDICT if found[3] == "infer" else Operation.GENERATE
         return Claim(self.name, operation, model, "the path is /v2/models/…/" + found[3])

@@ -139,6 +139,20 @@ def test_a_length_that_is_none_or_more_than_there_is_is_a_matter_of_shape(length
     assert read(V2, asked, b"", request_headers={LENGTH: length}).undecoded is Undecoded.SHAPE
 
 
+@pytest.mark.parametrize(
+    "target", ["/predict", "/v1/endpoints/1/deployedModels/2:predict", "/v1/endpoints/1:rawPredict"]
+)
+def test_triton_on_vertex_ai_is_told_by_its_media_type(target):
+    media = "application/vnd.vertex-ai-triton.binary+json;json-header-size="
+    asked, answered = request(X), message("outputs", P, model_name="m", model_version="2")
+    seen = exchange(
+        *((data, {"content-type": media + headers[LENGTH]}) for data, headers in (asked, answered)), target
+    )
+    inference = decode_exchange(seen)
+    assert (inference.protocol, inference.model.name, inference.model.version) == ("v2", "m", "2")
+    assert len(inference.features) == 2 and table(inference.outputs) == {"p": [0.25, 0.75]}
+
+
 def test_a_body_of_one_raw_tensor_is_a_row_of_unknown_features():
     inference = read(V2, struct.pack("<2f", 1, 2), b"", request_headers={LENGTH: "0"}, status=503)
     assert (inference.rows, inference.features, inference.elsewhere) == (1, [], True)
