@@ -1,6 +1,6 @@
 """The generative protocols, and how a body of theirs is recognised on a path that is not theirs."""
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from sidecar.decoders.anthropic import Anthropic
 from sidecar.decoders.decoder import Decoder
@@ -9,6 +9,7 @@ from sidecar.decoders.ollama import Ollama
 from sidecar.decoders.openai import OpenAI
 from sidecar.decoders.rerank import Rerank
 from sidecar.decoders.tgi import Tgi
+from sidecar.exchange import Exchange
 from sidecar.inference import Generation, Inference, ModelRef, Operation
 
 # Ollama before OpenAI: /api/embeddings would do for both.
@@ -46,6 +47,28 @@ def adopt(inference: Inference, document: dict[str, Any]) -> bool:
                 inference.generation = Generation()
             return True
     return False
+
+
+def is_chat(document: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a body is a conversation, on whatever path: messages that all have a role."""
+    messages = document.get("messages") if type(document) is dict else None
+    if type(messages) is not list or not messages:
+        return False
+    return all(type(message) is dict and type(message.get("role")) is str for message in messages)
+
+
+def is_generated(document: Any) -> bool:
+    """Whether an answer is a text that was generated: what TGI answers on the path `/`."""
+    first = document[0] if type(document) is list and document else document
+    return type(first) is dict and type(first.get("generated_text")) is str
+
+
+def adopt_answer(exchange: Exchange, inference: Inference) -> None:
+    """Make `inference` generative by its answer: what looked like a feature was a prompt."""
+    inference.protocol, inference.operation = Tgi.name, Operation.GENERATE
+    inference.rows, inference.features, inference.generation = 0, [], Generation()
+    inference.evidence += "; its answer is a generated text"
+    _ELSEWHERE[Tgi.name].read_answer(exchange, inference)
 
 
 def reader_of(inference: Inference, decoder: Decoder) -> Decoder:

@@ -1,13 +1,13 @@
 """Any JSON, table or form that is POSTed: FastAPI, Flask, BentoML, Ray Serve, Vertex AI's containers.
 
 There is no protocol here, only habits: where rows usually are, what predictions are usually called. So
-it comes after every decoder that knows, and says in `evidence` which habit it followed. The one protocol
-that shares its paths, Seldon's, is told by the body and handed over.
+it comes after every decoder that knows, and says in `evidence` which habit it followed. What shares its
+paths is told by the body and handed over: Seldon's protocol, conversations, generated texts.
 """
 
 import re
 
-from sidecar.decoders import body, forms, generic_answer, habits, paths, seldon, stream, tables
+from sidecar.decoders import body, forms, generative, generic_answer, habits, paths, seldon, stream, tables
 from sidecar.decoders.decoder import Claim
 from sidecar.exchange import Exchange
 from sidecar.inference import Inference, ModelRef, Operation
@@ -74,6 +74,8 @@ class GenericJson:
         document = body.document_of(exchange.response, headers)
         if inference.protocol == seldon.Seldon.name:
             seldon.fill_outputs(inference, document)
+        elif generative.is_generated(document):
+            generative.adopt_answer(exchange, inference)
         else:
             generic_answer.fill(inference, document)
 
@@ -82,6 +84,8 @@ def fill_features(inference: Inference, document: object) -> None:
     """Read a request in JSON, or a form as one."""
     if seldon.is_message(document):
         seldon.adopt(inference, document)
+        return
+    if generative.is_chat(document) and generative.adopt(inference, document):
         return
     inference.rows, inference.features, habit = habits.find_rows(document)
     inference.evidence += "; " + habit

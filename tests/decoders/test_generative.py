@@ -2,7 +2,7 @@ import pytest
 
 from sidecar import decoders
 from sidecar.exchange import StreamEvent
-from sidecar.inference import Operation, Undecoded
+from sidecar.inference import End, Operation, Undecoded
 from tests.decoders.reading import decode, posted, read
 
 JSON = {"content-type": "application/json"}
@@ -95,3 +95,38 @@ def test_an_error_among_the_events_of_a_stream_is_an_error(event, error):
     fine = StreamEvent(1, b'{"choices":[{"delta":{}}]}')
     seen = posted("/v1/chat/completions", {"model": "m"}, streamed=True, events=[fine, event])
     assert decode(seen).error == error
+
+
+CONVERSATION = {"model": "m", "messages": [{"role": "user", "content": "secret"}]}
+
+
+@pytest.mark.parametrize("target", ["/score", "/invocations", "/my/agent"])
+def test_a_conversation_is_one_wherever_it_is_posted(target):
+    answer = {
+        "choices": [{"message": {"content": "x"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 3},
+    }
+    inference = read(target, CONVERSATION, answer)
+    assert (inference.protocol, inference.operation) == ("openai", Operation.CHAT)
+    assert (inference.features, inference.rows, inference.undecoded) == ([], 0, None)
+    assert inference.generation.input_tokens == 3
+    assert "secret" not in repr(inference)
+
+
+def test_a_stream_on_a_path_of_its_own_ends_as_it_pleases():
+    part = StreamEvent(1, b'{"choices":[{"delta":{"content":"x"}}]}')
+    seen = posted("/my/agent", CONVERSATION, streamed=True, events=[part])
+    assert decode(seen).generation.ends == [End.STOP]
+
+
+@pytest.mark.parametrize("messages", [[], ["a"], [{"age": 1}], "text", [{"role": 1}]])
+def test_a_feature_called_messages_is_no_conversation(messages):
+    assert read("/score", {"messages": messages, "age": 41}, {"prediction": 1}).protocol == "json"
+
+
+def test_the_compatible_route_of_tgi_is_told_by_its_answer():
+    inference = read("/", {"inputs": "secret"}, [{"generated_text": "a b"}])
+    assert (inference.protocol, inference.operation) == ("tgi", Operation.GENERATE)
+    assert inference.features == [] and inference.generation.ends == [End.STOP]
+    classified = read("/", {"inputs": "hi"}, [{"label": "POSITIVE", "score": 0.9}])
+    assert (classified.protocol, classified.generation) == ("json", None)
