@@ -7,7 +7,8 @@ A test holds that both give the same pods.
 interception: {{ .Values.injection.interception }}
 redirectEnabled: {{ .Values.injection.redirect.enabled }}
 native: {{ .Values.sidecar.native }}
-preStopSleepSeconds: {{ .Values.injection.preStopSleepSeconds }}
+{{- /* Before 1.30 the API server drops the field, and refuses the empty hook that is left. */}}
+preStopSleepSeconds: {{ ternary .Values.injection.preStopSleepSeconds 0 (semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version) }}
 ports:
   {{- toYaml .Values.sidecar.ports | nindent 2 }}
 containers:
