@@ -81,4 +81,6 @@ class Intake:
 
 def _cost(exchange: Exchange) -> int:
     events = sum(len(event.data) + _EVENT_BYTES for event in exchange.events)
-    return len(exchange.request.data) + len(exchange.response.data) + events + _EXCHANGE_BYTES
+    fields = (*exchange.request_headers.values(), *exchange.response_headers.values(), exchange.target)
+    bodies = len(exchange.request.data) + len(exchange.response.data)
+    return bodies + events + sum(map(len, fields)) + _EXCHANGE_BYTES

@@ -40,8 +40,10 @@ class JoinLimits:
     remembered: int = 20_000
 
 
-# Memory of a half besides its data: the event, its texts, its place in the table.
+# Memory of a half besides its data: the event, its place in the table, and texts of the usual length.
 _HALF_BYTES = 2_000
+# The most that a character takes in memory.
+_CHARACTER_BYTES = 4
 
 
 @dataclass(slots=True)
@@ -64,7 +66,8 @@ class Joiner:
     def __init__(self, limits: JoinLimits = JoinLimits()) -> None:
         self._limits = limits
         self._waiting: OrderedDict[Key, tuple[Event, float]] = OrderedDict()
-        self._settled: OrderedDict[Key, tuple[State, float]] = OrderedDict()
+        # By the hash of the key: a sender's long attributes would be kept by the thousand.
+        self._settled: OrderedDict[int, tuple[State, float]] = OrderedDict()
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -73,7 +76,7 @@ class Joiner:
     def add(self, event: Event, now: float) -> list[Settled]:
         """Take a request or a response; return what that settled."""
         key = event.key
-        before = self._settled.get(key)
+        before = self._settled.get(hash(key))
         if before is not None:
             seen = State.DUPLICATE if before[0] is State.OBSERVED else State.LATE
             return [_alone(seen, event)]
@@ -113,7 +116,7 @@ class Joiner:
 
     def _leave(self, key: Key, state: State, now: float) -> None:
         self._bytes -= _cost(self._waiting.pop(key)[0])
-        self._settled[key] = state, now
+        self._settled[hash(key)] = state, now
         if len(self._settled) > self._limits.remembered:
             self._settled.popitem(last=False)
 
@@ -123,4 +126,4 @@ def _alone(state: State, event: Event) -> Settled:
 
 
 def _cost(event: Event) -> int:
-    return len(event.data) + _HALF_BYTES
+    return len(event.data) + _CHARACTER_BYTES * sum(map(len, event.key)) + _HALF_BYTES

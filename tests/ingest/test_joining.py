@@ -75,6 +75,22 @@ def test_an_id_may_be_used_again_when_it_has_been_quiet():
     assert joiner.add(event("request"), 62.0) == []
 
 
+def test_what_is_settled_is_remembered_up_to_a_number():
+    joiner = Joiner(JoinLimits(remembered=2))
+    for id in "abc":
+        joiner.add(event("request", id=id), 0.0)
+        joiner.add(event("response", id=id), 0.0)
+    assert states(joiner.add(event("response", id="b"), 0.0)) == [State.DUPLICATE]
+    assert joiner.add(event("response", id="a"), 0.0) == []
+
+
+def test_long_attributes_count_as_the_memory_they_take():
+    joiner = Joiner(JoinLimits(total_bytes=30_000))
+    long = dict.fromkeys(("namespace", "endpoint", "component", "modelid", "inferenceservicename"), "x" * 256)
+    gone = [s for i in range(10) for s in joiner.add(event("request", id=str(i), **long), 0.0)]
+    assert len(gone) == 6
+
+
 def test_the_oldest_halves_make_room_in_number():
     joiner = Joiner(JoinLimits(halves=3))
     gone = [settled for i in range(5) for settled in joiner.add(event("request", id=str(i)), float(i))]
