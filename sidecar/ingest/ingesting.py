@@ -15,6 +15,8 @@ from sidecar.registry import Registry
 
 log = logging.getLogger("sidecar")
 
+_NAMES = ("CloudEvents", "Envoy's external processing")
+
 
 class Ingesting:
     """The servers of `ingest`; nothing at all when neither address is given."""
@@ -38,6 +40,12 @@ class Ingesting:
         """The ports really bound, in the order cloudevents, ext_proc."""
         return [server.port for server in self._servers]
 
+    @property
+    def addresses(self) -> list[str]:
+        """What is taken where, for people."""
+        named = zip(_NAMES, self._addresses, strict=True)
+        return [f"{name} on {address}" for name, address in named if address is not None]
+
     async def start(self) -> None:
         """Listen. Raises SidecarError when an address cannot be had."""
         cloudevents, ext_proc = self._addresses
@@ -45,9 +53,9 @@ class Ingesting:
             return
         self._intake = Intake(self._registry, self._observe)
         if cloudevents is not None:
-            await self._serve("CloudEvents", _cloudevents(self._intake, cloudevents))
+            await self._serve(_NAMES[0], _cloudevents(self._intake, cloudevents))
         if ext_proc is not None:
-            await self._serve("Envoy's external processing", _ext_proc(self._intake, ext_proc))
+            await self._serve(_NAMES[1], _ext_proc(self._intake, ext_proc))
         self._running = asyncio.get_running_loop().create_task(self._intake.run())
 
     async def stop(self) -> None:

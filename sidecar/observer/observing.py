@@ -127,7 +127,7 @@ class Observing:
         return {
             "version": __version__,
             "upstream": ", ".join(str(route.upstream or "redirect") for route in routes),
-            "listen": ", ".join(str(route.listen) for route in routes),
+            "listen": ", ".join([str(route.listen) for route in routes] or self._ingesting.addresses),
             "verdicts": [_shown(verdict) for verdict in reversed(self._pipeline.drift.verdicts())],
             "learning": {
                 model: {"rows": state.rows_seen, "needed": state.rows_needed}

@@ -51,6 +51,8 @@ async def test_events_posted_to_a_sidecar_without_upstream_are_in_its_metrics():
                 )
 
             await eventually(counted, "all of them are counted")
+            async with session.get(f"http://127.0.0.1:{admin}/api/v1/status") as answer:
+                assert (await answer.json())["listen"] == f"CloudEvents on 127.0.0.1:{sink}"
         os.killpg(process.pid, signal.SIGTERM)
         said = (await asyncio.wait_for(process.communicate(), 20))[1]
     finally:
