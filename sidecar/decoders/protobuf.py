@@ -66,7 +66,7 @@ class Reader:
 
     def _scan(self, fields: dict[int, list[Field]], data: bytes, at: int, end: int) -> None:
         left = self._left - 1
-        while at < end:
+        while at < end or left < 0:
             left -= 1
             if left < 0:
                 self._left = 0
@@ -148,12 +148,13 @@ class Message:
 
     def messages(self, number: int) -> list["Message"]:
         """The message in each occurrence of a field; none once the body is known to be wrong."""
-        if self._reader.problem is not None:
-            return []
-        read, data = self._reader.read, self._data
-        return [
-            read(data, start, end) for kind, start, end in self._fields.get(number, _NONE) if kind == BYTES
-        ]
+        reader, data, found = self._reader, self._data, []
+        for kind, start, end in self._fields.get(number, _NONE):
+            if reader.problem is not None:
+                return []
+            if kind == BYTES:
+                found.append(reader.read(data, start, end))
+        return found
 
     def entries(self, number: int) -> list[tuple[str, "Message"]]:
         """The entries of a map from text: the key, and the entry itself, whose value is its field 2."""

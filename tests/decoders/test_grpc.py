@@ -226,14 +226,14 @@ HOSTILE = {
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_messages_have_a_reason_or_are_read_in_bounds(target, hostile):
     headers = {**GRPC, "grpc-encoding": "gzip"}
-    for request, answer in ((HOSTILE[hostile], framed(b"")), (framed(b""), HOSTILE[hostile])):
-        seen = posted(target, request, answer, request_headers=headers, response_headers=headers)
-        tracemalloc.start()
-        try:
-            check(decode(seen))
-            assert tracemalloc.get_traced_memory()[1] < LARGEST_BYTES
-        finally:
-            tracemalloc.stop()
+    body = HOSTILE[hostile]
+    seen = posted(target, body, body, request_headers=headers, response_headers=headers)
+    tracemalloc.start()
+    try:
+        check(decode(seen))
+        assert tracemalloc.get_traced_memory()[1] < LARGEST_BYTES
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -248,7 +248,7 @@ def test_a_capture_cut_anywhere_is_read_or_has_a_reason(case):
 
 
 @pytest.mark.parametrize("case", CASES)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_capture_with_bytes_changed_is_read_or_has_a_reason(case, data):
     seen = capture(case)
@@ -273,7 +273,7 @@ trees = st.recursive(
 
 
 @pytest.mark.parametrize("target", KNOWN)
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     requests=st.lists(trees, max_size=2),
     answers=st.lists(trees, max_size=2),
