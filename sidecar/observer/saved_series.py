@@ -12,6 +12,7 @@ from typing import Any
 
 from sidecar import catalog
 from sidecar.metric import Metric, MetricKind
+from sidecar.names import UNUSED_AFTER_SECONDS
 from sidecar.registry import Distribution, Labels, Registry, Snapshot, Value
 
 # Facts about the past that nobody could find again.
@@ -54,6 +55,34 @@ def restore(document: Any, registry: Registry, wanted: Callable[[Metric, Labels]
         registry.go_on(metric, labels, value)
     registry.started = min(registry.started, started)
     return len(read)
+
+
+class Restored:
+    """Models and versions whose series were taken back: those that nobody asks for a day leave.
+
+    Names that traffic brings leave by themselves (`names`), but no traffic has brought these.
+    """
+
+    def __init__(self, registry: Registry, now: float) -> None:
+        self._registry = registry
+        self._since = now
+        self._asked = self._requests()
+
+    def expire(self, now: float) -> list[dict[str, str]]:
+        """Once, a day after: the labels for `Registry.forget` of every one that was not asked since."""
+        if not self._asked or now - self._since <= UNUSED_AFTER_SECONDS:
+            return []
+        before, self._asked = self._asked, {}
+        asked = self._requests()
+        unused = [model for model, requests in before.items() if asked.get(model) == requests]
+        return [{"model_name": name, "model_version": version} for name, version in unused]
+
+    def _requests(self) -> dict[tuple[str, str], float]:
+        found: dict[tuple[str, str], float] = {}
+        for labels, requests in self._registry.counter(catalog.REQUESTS).values.items():
+            model = labels[0], labels[1]
+            found[model] = found.get(model, 0.0) + requests
+        return found
 
 
 def _family(entry: dict[str, Any]) -> list[tuple[Metric, Labels, Value]]:

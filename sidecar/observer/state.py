@@ -105,6 +105,9 @@ class State:
             log.warning("state: the machine went down with counters unsaved; they start again from zero")
             return
         count = saved_series.restore(document["series"], self._pipeline.registry, self._wanted)
+        observer = self._pipeline.observer
+        restored = saved_series.Restored(self._pipeline.registry, clock.monotonic())
+        observer.expiring = (*observer.expiring, restored)
         log.info("state: %d series go on", count)
 
     def _wanted(self, metric: Metric, labels: Labels) -> bool:

@@ -88,6 +88,18 @@ def test_what_is_no_document_at_all_is_a_value_error(document):
         saved_series.restore(document, Registry(), everything)
 
 
+def test_a_restored_model_that_nobody_asks_for_a_day_leaves():
+    registry = Registry()
+    requests = registry.counter(catalog.REQUESTS)
+    for version in ("1", "2"):
+        requests.add(5, "m", version, "v2", "predict", "200", "ok")
+    restored = saved_series.Restored(registry, now=100.0)
+    requests.add(1, "m", "2", "v2", "predict", "200", "ok")
+    assert restored.expire(100.0 + 86_400.0) == []
+    assert restored.expire(100.0 + 86_401.0) == [{"model_name": "m", "model_version": "1"}]
+    assert restored.expire(100.0 + 186_401.0) == []
+
+
 def test_a_full_family_takes_no_more_than_it_holds():
     registry = Registry()
     rows = registry.counter(catalog.ROWS)
