@@ -111,6 +111,8 @@ class Generation:
     seconds_per_token: float | None = None
     stalls: int = 0
     """Pauses of more than a second between two parts."""
+    complete: bool = False
+    """The stream came to the end that its protocol promises."""
     truncated: bool = False
     """The server ended the stream short of what its protocol promises."""
     response_model: str = ""

@@ -33,12 +33,18 @@ DEFAULT_OBJECTIVES = (
 
 
 def outcome_of(exchange: Exchange, inference: Inference) -> Outcome:
-    """How the exchange ended, also by what is inside a successful answer: an error, or no proper end."""
+    """How the exchange ended, also by what is inside a successful answer: an error, or no proper end.
+
+    A client that leaves when it has read the mark at the end of a stream has left nothing unread.
+    """
+    generation = inference.generation
     if exchange.outcome is Outcome.OK:
         if inference.error:
             return Outcome.SERVER_ERROR
-        if inference.generation is not None and inference.generation.truncated:
+        if generation is not None and generation.truncated:
             return Outcome.TRUNCATED
+    elif exchange.outcome is Outcome.CLIENT_CLOSED and generation is not None and generation.complete:
+        return Outcome.OK
     return exchange.outcome
 
 

@@ -16,6 +16,7 @@ from sidecar.inference import Generation, Inference, ModelRef, Operation
 ALL: tuple[Generative, ...] = (Anthropic(), Ollama(), OpenAI(), Rerank(), Tgi())
 
 _BODIES = (
+    ("text_1", "rerank", Operation.RERANK),
     ("messages", "openai", Operation.CHAT),
     ("prompt", "openai", Operation.GENERATE),
     ("input", "openai", Operation.OTHER),
@@ -33,7 +34,11 @@ class _TgiElsewhere(Tgi):
     judged = False
 
 
-_ELSEWHERE: dict[str, Decoder] = {"openai": _OpenAIElsewhere(), "tgi": _TgiElsewhere()}
+_ELSEWHERE: dict[str, Decoder] = {
+    "openai": _OpenAIElsewhere(),
+    "rerank": Rerank(),
+    "tgi": _TgiElsewhere(),
+}
 
 
 def adopt(inference: Inference, document: dict[str, Any]) -> bool:
@@ -49,9 +54,14 @@ def adopt(inference: Inference, document: dict[str, Any]) -> bool:
     return False
 
 
-def is_chat(document: Any) -> TypeGuard[dict[str, Any]]:
-    """Whether a body is a conversation, on whatever path: messages that all have a role."""
-    messages = document.get("messages") if type(document) is dict else None
+def is_ours(document: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a body can only be of such a kind, on whatever path: a conversation, or pairs to be scored."""
+    if type(document) is not dict:
+        return False
+    if "text_1" in document and "text_2" in document:
+        return True
+    # A conversation is messages that all have a role.
+    messages = document.get("messages")
     if type(messages) is not list or not messages:
         return False
     return all(type(message) is dict and type(message.get("role")) is str for message in messages)

@@ -85,7 +85,7 @@ def fill_features(inference: Inference, document: object) -> None:
     if seldon.is_message(document):
         seldon.adopt(inference, document)
         return
-    if generative.is_chat(document) and generative.adopt(inference, document):
+    if generative.is_ours(document) and generative.adopt(inference, document):
         return
     inference.rows, inference.features, habit = habits.find_rows(document)
     inference.evidence += "; " + habit

@@ -146,6 +146,7 @@ def complete(exchange: Exchange, inference: Inference, tally: Tally, *, judged: 
     known = exchange.left_out.to_the_end
     if exchange.streamed:
         promise_kept = tally.ended or bool(tally.error_kind) or not judged or not known
+        generation.complete = tally.ended and not tally.error_kind
         generation.truncated = not promise_kept and exchange.outcome in _CUT
         if exchange.timings.response_last is not None:  # what was logged elsewhere has events and no times
             _time(generation, tally)

@@ -15,6 +15,10 @@ from sidecar.decoders import columns
 from sidecar.decoders.generation import objects
 from sidecar.inference import Column, Inference
 
+# What bfloat16 leaves of the norm of a normalised vector; more would be the rounding of whoever served it,
+# and a new version of the server would look like drift.
+_NORM_DIGITS = 3
+
 NORM, DIMENSION = "embedding.norm", "embedding.dimension"
 
 
@@ -62,4 +66,4 @@ def _measure(vector: Any) -> tuple[float | None, int | None]:
     if numbers.ndim != 1 or not numbers.size:
         return None, None
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.sqrt(numbers @ numbers)), numbers.size
+        return float(f"{np.sqrt(numbers @ numbers):.{_NORM_DIGITS}g}"), numbers.size

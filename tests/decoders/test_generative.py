@@ -130,3 +130,11 @@ def test_the_compatible_route_of_tgi_is_told_by_its_answer():
     assert inference.features == [] and inference.generation.ends == [End.STOP]
     classified = read("/", {"inputs": "hi"}, [{"label": "POSITIVE", "score": 0.9}])
     assert (classified.protocol, classified.generation) == ("json", None)
+
+
+def test_pairs_to_be_scored_are_told_by_the_body():
+    asked = {"model": "m", "text_1": "q", "text_2": ["a", "b"]}
+    answer = {"data": [{"index": 0, "score": 0.1}, {"index": 1, "score": 0.9}]}
+    inference = read("/score", asked, answer)
+    assert (inference.protocol, inference.operation) == ("rerank", Operation.RERANK)
+    assert inference.outputs[0].values == [0.1, 0.9] and inference.rows == 2

@@ -126,6 +126,15 @@ def test_a_client_that_leaves_ends_what_had_not_ended():
     assert generated(CHAT, outcome=Outcome.CLIENT_CLOSED).ends == [End.CLIENT_CLOSED]
 
 
+def test_a_client_that_leaves_with_the_mark_has_its_answer():
+    events = [(9, chunk({"content": "x"})), (10, END), (11, DONE)]
+    seen = streamed(CHAT, *events, outcome=Outcome.CLIENT_CLOSED)
+    inference = decode(seen)
+    assert outcome_of(seen, inference) is Outcome.OK and generation(inference).ends == [End.STOP]
+    early = streamed(CHAT, *events[:2], outcome=Outcome.CLIENT_CLOSED)
+    assert outcome_of(early, decode(early)) is Outcome.CLIENT_CLOSED
+
+
 def test_an_error_after_the_first_event_is_the_servers():
     seen = streamed(CHAT, (9, chunk({"content": "x"})), (10, {"error": {"type": "overloaded"}}))
     inference = decode(seen)

@@ -27,6 +27,12 @@ def test_base64_holds_little_endian_floats_of_32_bits():
     assert measured(packed) == ([7.0], [3])
 
 
+def test_normalised_vectors_have_one_norm_whatever_they_were_rounded_to():
+    for factor in (1.0, 0.9998, 1.0003, 1.0000001):
+        assert measured([0.6 * factor, 0.8 * factor]) == ([1.0], [2])
+    assert measured([0.6, 0.9])[0] == [1.08]
+
+
 def test_what_is_no_number_shows():
     packed = base64.b64encode(struct.pack("<2f", math.nan, 1.0)).decode()
     norms, dimensions = measured(packed, [math.inf, 1.0])
