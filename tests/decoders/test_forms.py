@@ -42,7 +42,8 @@ def test_a_name_that_comes_again_has_a_list():
 
 
 def test_json_that_curl_calls_a_form_is_json():
-    assert table(refused("/predict", {"age": 31}, request_headers=FORM).features) == {"age": [31]}
+    body = {"age": 31, "note": "a=b"}
+    assert table(refused("/predict", body, request_headers=FORM).features) == {"age": [31], "note": ["a=b"]}
     assert read("/predict", b"plain words", b"1", request_headers=FORM).undecoded is Undecoded.NOT_JSON
 
 
@@ -60,6 +61,8 @@ def test_files_are_worth_their_size_and_fields_are_features():
 def test_more_fields_than_anybody_looks_at_have_a_reason():
     body = b"&".join(b"f%d=1" % i for i in range(columns.MAX_COLUMNS + 1))
     assert read("/predict", body, b"1", request_headers=FORM).undecoded is Undecoded.TOO_WIDE
+    same = b"&".join([b"a=1"] * (columns.MAX_COLUMNS + 1))
+    assert read("/predict", same, b"1", request_headers=FORM).undecoded is Undecoded.TOO_WIDE
     long = "&".join(f"f{i}=1" for i in range(columns.MAX_COLUMNS + 1))
     assert asked(f"/predict?{long}").undecoded is Undecoded.TOO_WIDE
     assert read("/predict", b"&&=&", b"1", request_headers=FORM).undecoded in (None, Undecoded.NO_ROWS)

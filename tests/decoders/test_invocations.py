@@ -30,8 +30,8 @@ def test_mlflow_on_sagemaker_is_mlflow_and_anything_else_with_its_headers_is_sag
 
 
 def test_records_with_a_feature_called_features_are_records():
-    inference = refused(INVOCATIONS, {"instances": [{"features": 3, "age": 31}]})
-    assert (inference.protocol, table(inference.features)) == ("mlflow", {"features": [3], "age": [31]})
+    inference = refused(INVOCATIONS, {"instances": [{"features": [3], "age": 31}]})
+    assert (inference.protocol, table(inference.features)) == ("mlflow", {"features": [[3]], "age": [31]})
 
 
 def test_an_answer_without_a_content_type_is_read_by_what_it_is():

@@ -94,7 +94,7 @@ def test_a_body_cut_anywhere_is_fewer_rows_or_has_a_reason(end):
         (framed(record(values=records.field(2, records.field(1, b"abc")))), Undecoded.NOT_PROTOBUF),
         (framed(record(values=sparse({3: 1.0}, 3))), Undecoded.SHAPE),
         (framed(record(values=sparse({-1: 1.0}, None))), Undecoded.SHAPE),
-        (framed(record(values=sparse({0: 1.0}, 10**9))), Undecoded.TOO_WIDE),
+        (framed(record(values=sparse({0: 1.0}, 10**15))), Undecoded.TOO_WIDE),
         (framed(*[b""] * (columns.MAX_ROWS + 1)), Undecoded.TOO_MANY_ROWS),
         (framed(record(**{str(i): floats(1) for i in range(columns.MAX_COLUMNS + 1)})), Undecoded.TOO_WIDE),
     ],

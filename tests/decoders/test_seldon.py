@@ -119,7 +119,8 @@ def test_a_graph_of_one_names_its_model_and_its_image_the_version():
     deployed = read("/seldon/ns/churn" + SELDON, IRIS, {**CLASSES, "meta": path})
     assert (deployed.model.name, deployed.model.version) == ("churn", "0.1")
     two = {"requestPath": {"clf": "iris:0.1", "scaler": "x:2"}}
-    assert read(SELDON, IRIS, {**CLASSES, "meta": two}).model.name == ""
+    graph = read(SELDON, IRIS, {**CLASSES, "meta": two})
+    assert (graph.model.name, graph.undecoded) == ("", None)
     untagged = read(SELDON, IRIS, {**CLASSES, "meta": {"requestPath": {"clf": "registry:5000/iris"}}})
     assert (untagged.model.name, untagged.model.version) == ("clf", "")
 

@@ -82,6 +82,8 @@ def test_an_explanation_has_features_and_no_outputs():
     [
         (b"", b"1", Undecoded.EMPTY_BODY),
         ({"age": 1}, b"", Undecoded.EMPTY_BODY),
+        ({"age": 1}, {"low": 0.3, "high": 0.6}, Undecoded.SHAPE),
+        ({"age": 1}, {"high": 0.9, "low": 0.6}, Undecoded.SHAPE),
         ({"age": 1}, b"once upon a time " * 20, Undecoded.NOT_JSON),
         ({"age": 1}, b"\xff\xd8\xff", Undecoded.NOT_JSON),
         (b"{bad", b"1", Undecoded.NOT_JSON),
