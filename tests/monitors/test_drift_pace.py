@@ -1,5 +1,6 @@
 """Where a batch of rows is cut into micro-batches."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,3 +44,16 @@ def test_no_row_is_lost_and_only_the_last_cut_is_open(
     assert sum(cut.rows for cut in found) == count
     assert all(cut.full for cut in found[:-1])
     assert all(first <= cut.time <= first + span + 1e-6 for cut in found)
+
+
+def test_rows_with_times_of_their_own_are_cut_by_those():
+    times = np.concatenate([np.full(100, 5.0), np.arange(100) * 0.1 + 6.0])
+    known = Batch("m", "1", 200, times[0], times[-1], times=times)
+    found = list(cuts(Pace(), known, 0, 0.0))
+    assert (found[0].rows, found[0].time) == (101, 6.0)
+    assert sum(cut.rows for cut in found) == 200
+
+
+def test_offline_no_time_however_long_makes_a_micro_batch():
+    found = list(cuts(OFFLINE, rows(150, 0.0, 1e9), 0, 0.0))
+    assert [cut.rows for cut in found] == [64, 64, 22]

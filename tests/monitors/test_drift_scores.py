@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sidecar.monitors.drift_layout import DriftLayout
-from sidecar.monitors.drift_scores import distances
+from sidecar.monitors.drift_scores import distances, kolmogorov_smirnov
 from sidecar.reference import ColumnProfile, ColumnType, Reference
 
 QUARTERS = ColumnProfile(
@@ -41,3 +41,15 @@ def test_no_rows_are_no_distance():
 
 def test_nulls_count_as_a_bin():
     assert far([200, 200, 200, 200, 200, 0])[2] == pytest.approx(0.2, abs=0.01)
+
+
+def test_ks_is_the_largest_difference_of_cumulative_shares_at_bin_edges():
+    number = ColumnProfile("x", ColumnType.NUMBER, 1_000, 0.0, (1.0, 2.0, 3.0), (0.25, 0.25, 0.25, 0.25))
+    level = ColumnProfile("c", ColumnType.CATEGORY, 1_000, 0.0, levels={"a": 0.5, "b": 0.5})
+    layout = DriftLayout(Reference(1_000, {"x": number, "c": level}))
+    window = np.zeros(layout.size, dtype=np.int64)
+    window[:6] = [0, 10, 40, 50, 30, 5]  # nulls and rubbish do not count
+    found = kolmogorov_smirnov(layout, window)
+    assert found[0] == pytest.approx(0.4)
+    assert np.isnan(found[1])
+    assert np.isnan(kolmogorov_smirnov(layout, np.zeros_like(window))).all()
