@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sidecar.decoders import body, predictions
+from sidecar.decoders import body, json_text, predictions
 from sidecar.decoders.decoder import Undecodable
 from sidecar.inference import Column, Inference, ModelRef, Operation, Undecoded
 
@@ -14,6 +14,8 @@ _PREDICTIONS = (
 )  # fmt: skip
 # Names that say no more than "here it comes": the column is called what every model's prediction is.
 _PLAIN = frozenset({"predictions", "prediction", "outputs", "output", "results", "result"})
+# A label is a word or a few; longer text is generated, and no class.
+_LONGEST_LABEL = 100
 _WRAPPERS = ("data", "response", "body")
 
 
@@ -26,6 +28,19 @@ def fill(inference: Inference, document: Any) -> None:
         _name_model(inference, document)
     if inference.operation is Operation.PREDICT:
         inference.outputs = _find(document, inference.rows)
+
+
+def label_of(data: bytes) -> str | None:
+    """The label that a whole answer is: a short line of text that is no JSON; None if it is anything else."""
+    text = data.strip()
+    if not 0 < len(text) <= _LONGEST_LABEL or text[:1] in b'{["' or not text.isascii():
+        return None
+    try:
+        json_text.read(text)
+    except Undecodable as error:
+        label = text.decode()
+        return label if error.reason is Undecoded.NOT_JSON and label.isprintable() else None
+    return None
 
 
 def _find(document: Any, rows: int) -> list[Column]:

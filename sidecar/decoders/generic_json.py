@@ -10,8 +10,9 @@ import re
 from sidecar.decoders import body, forms, generative, generic_answer, habits, paths, seldon, stream, tables
 from sidecar.decoders.decoder import Claim
 from sidecar.exchange import Exchange
-from sidecar.inference import Inference, ModelRef, Operation
+from sidecar.inference import Column, Inference, ModelRef, Operation
 
+_BENTOML = "x-bentoml-request-id"
 _RAY_MODEL = "serve_multiplexed_model_id"
 _HINTS = frozenset({"", "text/plain"}) | tables.MEDIA
 # A GET is inference only where its path ends in what one does with a model, and its query has something to
@@ -67,9 +68,15 @@ class GenericJson:
         headers = exchange.response_headers
         content_type = headers.get("content-type", "")
         if content_type != "application/json":
-            table = tables.of_answer(body.data_of(exchange.response), content_type)
+            data = body.data_of(exchange.response)
+            table = tables.of_answer(data, content_type)
             if table is not None:
                 inference.outputs = table[1]
+                return
+            # BentoML sends a str as it is; of others a word may be no more than "OK".
+            label = generic_answer.label_of(data) if _BENTOML in headers else None
+            if label is not None:
+                inference.outputs = [Column("prediction", [label])]
                 return
         document = body.document_of(exchange.response, headers)
         if inference.protocol == seldon.Seldon.name:

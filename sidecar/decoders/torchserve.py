@@ -8,15 +8,13 @@ one row, and how errors look. The trap: good answers have no content type, and a
 import re
 from typing import Any
 
-from sidecar.decoders import body, forms, generic_answer, habits, json_text, multipart, stream, tables
-from sidecar.decoders.decoder import Claim, Undecodable
+from sidecar.decoders import body, forms, generic_answer, habits, multipart, stream, tables
+from sidecar.decoders.decoder import Claim
 from sidecar.exchange import Exchange
-from sidecar.inference import Column, Inference, ModelRef, Operation, Undecoded
+from sidecar.inference import Column, Inference, ModelRef, Operation
 
 _PATH = re.compile(r"(?:^|/)(predictions|explanations)/([^/]+)(?:/([^/]+))?/?$")
 _ERROR = {"code", "type", "message"}
-# A label is a word or a few; longer text is generated, and no class.
-_LONGEST_LABEL = 100
 # Rounded probabilities of all classes may add up to a little more than one.
 _WHOLE = 1.001
 
@@ -58,7 +56,7 @@ class TorchServe:
             stream.read_events(exchange, inference)
             return
         data = body.data_of(exchange.response)
-        label = _label(data) if inference.operation is Operation.PREDICT else None
+        label = generic_answer.label_of(data) if inference.operation is Operation.PREDICT else None
         if label is not None:
             inference.outputs = [Column("prediction", [label])]
             return
@@ -87,19 +85,6 @@ def _other(data: bytes, content_type: str) -> Column:
     if body.media_of(content_type) == "text/plain":
         return Column("input[0]", [multipart.of_text(str(data, "utf-8", "replace"))])
     return Column("input.size", [len(data)])
-
-
-def _label(data: bytes) -> str | None:
-    """The answer, if it is a short line of text that is no JSON."""
-    text = data.strip()
-    if not 0 < len(text) <= _LONGEST_LABEL or text[:1] in b'{["' or not text.isascii():
-        return None
-    try:
-        json_text.read(text)
-    except Undecodable as error:
-        label = text.decode()
-        return label if error.reason is Undecoded.NOT_JSON and label.isprintable() else None
-    return None
 
 
 def _are_top_scores(document: Any) -> bool:

@@ -62,3 +62,14 @@ def test_an_error_object_is_an_error_but_a_number_called_error_is_not():
 
 def test_a_text_answer_is_not_json():
     assert read(GENERIC, ONE, b"Thank you").undecoded is Undecoded.NOT_JSON
+    plain = {"content-type": "text/plain"}
+    assert read(GENERIC, ONE, b"OK", response_headers=plain).undecoded is Undecoded.NOT_JSON
+
+
+def test_a_word_from_bentoml_is_its_prediction():
+    bentoml = {"content-type": "text/plain; charset=utf-8", "x-bentoml-request-id": "1"}
+    inference = read(GENERIC, ONE, b"spam", response_headers=bentoml)
+    assert table(inference.outputs) == {"prediction": ["spam"]} and inference.undecoded is None
+    assert table(read(GENERIC, ONE, b"0.5", response_headers=bentoml).outputs) == {"prediction": [0.5]}
+    long = read(GENERIC, ONE, b"once upon a time " * 20, response_headers=bentoml)
+    assert long.undecoded is Undecoded.NOT_JSON
