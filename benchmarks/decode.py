@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks import streams
+from benchmarks import raw_tensors, streams
 from sidecar import decoders
 from sidecar.exchange import CapturedBody, Exchange, Outcome, Timings
 from sidecar.inference import Inference
@@ -40,6 +40,12 @@ def main() -> None:
     for tokens in TOKENS:
         *_, stream = streams.wire_cost(tokens)
         print(f"chat of {tokens:,} tokens, streamed: {streams.decode_cost(stream):.0f}")
+    for case in raw_tensors.CASES:
+        asked, answered = raw_tensors.messages(case)
+        seen = exchange("/v2/models/m/infer", "", (asked[0], answered[0]))
+        seen.request_headers, seen.response_headers = asked[1], answered[1]
+        microseconds = cost(seen)
+        print(f"1 MB of raw {case}: {microseconds:.0f}, {len(asked[0]) / microseconds:.0f} MB/s")
 
 
 def cost(seen: Exchange) -> float:

@@ -77,8 +77,7 @@ def read_request(exchange: Exchange, inference: Inference) -> None:
 def read_answer(exchange: Exchange, inference: Inference) -> None:
     """Read an inference response; raw tensors may follow the JSON. Raises Undecodable."""
     document = binary_tensors.document_of(exchange.response, exchange.response_headers, "outputs")
-    # A parameter of a requested output, which is in the JSON of the request.
-    fill_outputs(inference, document, classified=b'"classification"' in exchange.request.data)
+    fill_outputs(inference, document, classified=_may_be_classified(document, exchange.request.data))
 
 
 def is_request(document: Any) -> bool:
@@ -129,3 +128,13 @@ def name_model(inference: Inference, document: dict[str, Any]) -> None:
     if not model.name or not model.version:
         name = model.name or body.text_of(document.get("model_name"))
         inference.model = ModelRef(name, model.version or body.text_of(document.get("model_version")))
+
+
+def _may_be_classified(document: Any, request: bytes) -> bool:
+    """Whether an answer holds text, and its request, in its JSON, a parameter that asks for classes."""
+    outputs = document.get("outputs") if type(document) is dict else None
+    if type(outputs) is not list or not any(
+        type(t) is dict and t.get("datatype") == "BYTES" for t in outputs
+    ):
+        return False
+    return b'"classification"' in request

@@ -5,6 +5,8 @@ beyond a number of elements: `tensors.columns_of_flat` makes columns of what is 
 number is a claim, so it is compared with the bytes before anything of its size exists.
 """
 
+import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,8 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "FP16": np.dtype("<f2"), "FP32": np.dtype("<f4"), "FP64": np.dtype("<f8"),
     "BOOL": np.dtype("u1"), "BF16": np.dtype("<u2"),
 }  # fmt: skip
-_LENGTH_BYTES = 4
+_LENGTH = struct.Struct("<I")
+_LENGTH_BYTES = _LENGTH.size
 
 # What stands for an element of BYTES that is not text. One constant: its content is nobody's business, and
 # as a level it makes a text column that turns binary show up.
@@ -61,17 +64,26 @@ def _texts(count: int, data: bytes | memoryview) -> list[Any]:
     if count * _LENGTH_BYTES > size:
         raise Undecodable(Undecoded.SHAPE, f"{size} bytes are too few for {count} elements of BYTES")
     columns.check_cells(count)
-    found: list[Any] = []
-    at = 0
-    for _ in range(count):
-        start = at + _LENGTH_BYTES
-        at = start + int.from_bytes(data[at:start], "little")
-        if at > size:
-            break
-        found.append(text_of(data[start:at]))
-    if at != size:
+    try:
+        found = _elements(count, bytes(data), bytes.decode)
+    except UnicodeDecodeError:
+        found = _elements(count, bytes(data), text_of)
+    if found is None:
         raise Undecodable(Undecoded.SHAPE, f"{size} bytes are not {count} elements of BYTES")
     return found
+
+
+def _elements(count: int, data: bytes, as_text: Callable[[bytes], str]) -> list[Any] | None:
+    """The elements of BYTES; None if they are not as many as that, or not all of the data."""
+    found: list[Any] = []
+    length_at, at, size = _LENGTH.unpack_from, 0, len(data)
+    for _ in range(count):
+        start = at + _LENGTH_BYTES
+        if start > size:
+            return None
+        at = start + length_at(data, at)[0]
+        found.append(as_text(data[start:at]))
+    return found if at == size else None
 
 
 def text_of(element: bytes | memoryview) -> str:

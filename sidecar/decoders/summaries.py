@@ -68,6 +68,8 @@ def of_array(name: str, values: Array) -> list[Column]:
     if not values.size or values.dtype.kind not in "biuf":
         return []
     matrix = values.reshape(rows, -1)
+    if matrix.dtype.itemsize == 2 and matrix.dtype.kind == "f":
+        matrix = matrix.astype(np.float32)  # every operation on halves would widen them again, slowly
     width = matrix.shape[1]
     with np.errstate(all="ignore"):
         norm = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64, casting="safe"))
