@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel
 
-from sidecar import logs
+from sidecar import logs, sockets
 from sidecar.config import Settings
 from sidecar.errors import UsageError
 from sidecar.supervisor.plan import HEEDED_SIGNALS, Plan
@@ -23,6 +23,14 @@ log = logging.getLogger("sidecar")
 def run(settings: Settings) -> Plan:
     """What to run for relay and observer together; give it to `become_supervisor`."""
     return _plan(settings, observer={"settings": settings.model_dump_json()})
+
+
+def try_addresses(settings: Settings) -> None:
+    """Raise SidecarError if an address that the observer will bind is taken: here it can still be said."""
+    for address in (settings.ingest.cloudevents, settings.ingest.ext_proc):
+        if address is not None:
+            sockets.listen(address).close()
+            sockets.remove(address.path)
 
 
 def relay(settings: Settings, tee: str) -> Plan:

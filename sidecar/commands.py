@@ -29,6 +29,8 @@ def run(chosen: argparse.Namespace) -> int:
     settings = _settings(chosen, upstream=True, references=True)
     from sidecar import app
 
+    if not chosen.print_plan:  # which a running supervisor asks for, whose observer has these addresses
+        app.try_addresses(settings)
     return _supervise(chosen, app.run(settings))
 
 

@@ -1,6 +1,7 @@
 """The command as users meet it: what it prints where, and its exit code. Runs the real process."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -207,3 +208,15 @@ def test_a_full_disk_below_our_output_is_a_sentence():
     root = str(Path(__file__).parents[1])
     failed = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, cwd=root)
     assert (failed.returncode, failed.stderr) == (1, "sidecar: No space left on device\n")
+
+
+@pytest.mark.parametrize("way", ["CLOUDEVENTS", "EXT_PROC"])
+def test_an_ingest_address_that_is_taken_is_said_before_anything_is_started(way):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        said = sidecar("run", "--admin", "127.0.0.1:0", **{f"SIDECAR_INGEST__{way}": address})
+    assert said.returncode == 1
+    assert said.stderr == (
+        f"cannot listen on {address}: something listens there already (another sidecar?); "
+        "choose another address or stop it\n"
+    )
