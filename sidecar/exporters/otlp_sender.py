@@ -89,7 +89,7 @@ def reason(words: str) -> str:
 def _grpc(settings: OtlpSettings) -> Any:
     # gRPC's core writes to stderr by itself, a line for every failed handshake. Read when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from grpc import Compression  # type: ignore[import-untyped]
+    from grpc import Compression
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 
     return OTLPMetricExporter(
