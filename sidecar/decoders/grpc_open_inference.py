@@ -29,6 +29,8 @@ _TYPED = {
 _BYTES_CONTENTS = 8
 # ModelStreamInferResponse, Triton's: 1 error_message, 2 infer_response.
 _STREAM_ERROR, _STREAM_RESPONSE = 1, 2
+# The parameter of a tensor that is in shared memory.
+_REGION = b"shared_memory_region"
 # As deep as numpy goes.
 _MAX_RANK = 64
 
@@ -56,7 +58,7 @@ class OpenInferenceGrpc(GrpcService):
 
     def elsewhere(self, method: str, message: Message) -> bool:
         """Whether an input is in shared memory."""
-        return any(map(_in_shared_memory, message.messages(_TENSORS)))
+        return message.mentions(_REGION) and any(map(_in_shared_memory, message.messages(_TENSORS)))
 
     def outputs(self, method: str, message: Message, asked: Asked) -> Table:
         """Columns of the outputs; the last answer of a decoupled stream may have none."""
@@ -109,7 +111,9 @@ def _raws(found: list[Message], raws: list[memoryview]) -> list[memoryview | Non
     It is in the order of the tensors without contents. One in shared memory may have an empty one, or none.
     Raises Undecodable if there are more than tensors to take them.
     """
-    bare = [i for i, tensor in enumerate(found) if not tensor.span(_CONTENTS)]
+    bare = [i for i, tensor in enumerate(found) if not tensor.has(_CONTENTS) or not tensor.span(_CONTENTS)]
+    if len(raws) == len(bare) == len(found) and not found[0].mentions(_REGION):
+        return [*raws]  # nearly always
     elsewhere = {i for i in bare if _in_shared_memory(found[i])}
     takers = bare if len(raws) == len(bare) else [i for i in bare if i not in elsewhere]
     if len(raws) > len(takers):
@@ -119,7 +123,7 @@ def _raws(found: list[Message], raws: list[memoryview]) -> list[memoryview | Non
 
 
 def _in_shared_memory(tensor: Message) -> bool:
-    return any(key == "shared_memory_region" for key, _ in tensor.entries(_PARAMETERS))
+    return any(key.encode() == _REGION for key, _ in tensor.entries(_PARAMETERS))
 
 
 def _content_type(message: Message) -> str:

@@ -116,7 +116,11 @@ class Message:
 
     def has(self, number: int) -> bool:
         """Whether the field is there, be it empty."""
-        return number in self._fields
+        return bool(self._fields.get(number))
+
+    def mentions(self, text: bytes) -> bool:
+        """Whether the body it came in holds these bytes anywhere: to do without a closer look."""
+        return text in self._data
 
     def span(self, number: int) -> memoryview:
         """The bytes of a field: the last one counts; none if it is not there."""
@@ -134,8 +138,12 @@ class Message:
 
     def text(self, number: int) -> str:
         """The text of a field; "" if it is not there, or no text."""
+        fields = self._fields.get(number)
+        if not fields:  # not there, or cut
+            return ""
+        kind, start, end = fields[-1]
         try:
-            return str(self.span(number), "utf-8")
+            return self._data[start:end].decode() if kind == BYTES else ""
         except UnicodeDecodeError:
             return ""
 
