@@ -25,6 +25,9 @@ from sidecar.inference import Inference, ModelRef, Operation, Undecoded
 # Any prefix: a gateway in front may have added one. The version is any text: MLServer takes "v1.2".
 _PATH = re.compile(r"(?:^|/)v2/models/([^/]+)(?:/versions/([^/]+))?/(infer|generate)(?:_stream)?/?$")
 _ON_VERTEX = "application/vnd.vertex-ai-triton.binary+json"
+# What asks for a classification. Searching a megabyte of raw data for it costs more than reading that.
+_CLASSES = b'"classification"'
+_QUICKLY_SEARCHED_BYTES = 4096
 
 
 class OpenInference:
@@ -132,9 +135,11 @@ def name_model(inference: Inference, document: dict[str, Any]) -> None:
 
 def _may_be_classified(document: Any, request: bytes) -> bool:
     """Whether an answer holds text, and its request, in its JSON, a parameter that asks for classes."""
+    if len(request) < _QUICKLY_SEARCHED_BYTES and _CLASSES not in request:
+        return False
     outputs = document.get("outputs") if type(document) is dict else None
     if type(outputs) is not list or not any(
         type(t) is dict and t.get("datatype") == "BYTES" for t in outputs
     ):
         return False
-    return b'"classification"' in request
+    return _CLASSES in request

@@ -175,6 +175,11 @@ def test_a_classification_is_only_what_was_asked_for():
     asked = request(outputs=[{"name": "p", "parameters": {"classification": 1}}])
     assert table(read(V2, asked, best).outputs) == {"p": [1, 0], "p.score": [0.9, 0.8]}
     assert table(read(V2, request(), best).outputs) == {"p": ["0.9:1", "0.8:0"]}
+    for padding in ("x" * 10_000, ""):
+        assert "p.score" in table(read(V2, {"id": padding, **asked}, best).outputs)
+        assert "p" in table(read(V2, {"id": padding, **request()}, best).outputs)
+    scores = answer(tensor("p", [2], [0.9, 0.8]))
+    assert table(read(V2, {"id": "x" * 10_000, **asked}, scores).outputs) == {"p": [0.9, 0.8]}
 
 
 def test_an_embedding_that_is_answered_is_summarised():
