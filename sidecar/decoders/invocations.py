@@ -34,6 +34,7 @@ _HEADERS = frozenset(
     (*_MODEL, _VARIANT, _PREFIX + "inference-id", _PREFIX + "target-container-hostname",
      _PREFIX + "enable-explanations")
 )  # fmt: skip
+_BEGINS_NUMBER = frozenset(bytes([byte]) for byte in b"0123456789.+-")
 _WRAPPED = ("features", "data")
 
 
@@ -71,7 +72,7 @@ def read_answer(exchange: Exchange, inference: Inference) -> None:
         open_inference.read_answer(exchange, inference)
         return
     content_type = headers.get("content-type", "")
-    if content_type != "application/json":
+    if content_type != "application/json" or inference.protocol == SAGEMAKER:
         table = _table(exchange.response, content_type, inference)
         if table is not None:
             inference.outputs = table if inference.operation is Operation.PREDICT else []
@@ -158,7 +159,7 @@ def _table(response: CapturedBody, content_type: str, inference: Inference) -> l
     """Outputs of an answer in a tabular format, whatever it calls itself; None for JSON."""
     data = body.data_of(response)
     table = tables.of_answer(data, content_type, headerless=inference.protocol == SAGEMAKER)
-    if table is None and inference.protocol == SAGEMAKER and _is_number_table(data, content_type):
+    if table is None and inference.protocol == SAGEMAKER and _is_number_table(data):
         table = delimited.read(data, "", "prediction", "prediction", headerless=True)
     if table is None:
         return None
@@ -169,11 +170,9 @@ def _table(response: CapturedBody, content_type: str, inference: Inference) -> l
     return outputs[: columns.MAX_COLUMNS]
 
 
-def _is_number_table(data: bytes, content_type: str) -> bool:
-    """Whether an answer under another name is rows of numbers: containers call CSV text/html."""
-    if "json" in content_type or not content_type.startswith("text/"):
-        return False
-    return not data.translate(None, b"0123456789.,+-eE\r\n\t ")
+def _is_number_table(data: bytes) -> bool:
+    """Whether an answer is rows of numbers: containers call CSV text/html, or what the client accepts."""
+    return data.lstrip()[:1] in _BEGINS_NUMBER and not data.translate(None, b"0123456789.,+-eE\r\n\t ")
 
 
 def _readable(media: str, data: bytes) -> bool:
