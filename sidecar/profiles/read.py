@@ -29,6 +29,8 @@ Columns = dict[str, list[Any]]
 # A cell or line larger than this is no row of features; it also bounds what a broken quote can swallow.
 MAX_CELL_CHARACTERS = 1_000_000
 MAX_LINE_BYTES = 16 * 1024 * 1024
+# Longer ones are floats: beyond 64 bits nothing downstream could count with them.
+_LONGEST_WHOLE = 19
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NOT_NUMBERS = frozenset("nN")  # "nan", "inf", "NaN" parse as floats but are no finite numbers
 _FORMATS = ".csv, .jsonl, .ndjson (also .gz) or .parquet"
@@ -145,7 +147,21 @@ def _csv(path: Path, file: BinaryIO, chunk_rows: int, meter: _Meter) -> Iterator
 
 def _cells(names: list[str], rows: list[list[str]]) -> Columns:
     columns = zip(*rows, strict=True)
-    return {name: [_cell(cell) for cell in column] for name, column in zip(names, columns, strict=True)}
+    return {name: _values(column) for name, column in zip(names, columns, strict=True)}
+
+
+def _values(cells: tuple[str, ...]) -> list[Any]:
+    """What `_cell` says of each; a call each only where cells are neither all whole nor all numbers."""
+    try:
+        if max(map(len, cells)) < _LONGEST_WHOLE:
+            return list(map(int, cells))
+    except ValueError:
+        pass
+    try:
+        return list(map(float, cells))
+    except ValueError:
+        values = {cell: _cell(cell) for cell in set(cells)}
+        return [values[cell] for cell in cells]
 
 
 def _cell(text: str) -> Any:
@@ -153,7 +169,7 @@ def _cell(text: str) -> Any:
     if not text:
         return None
     try:
-        return int(text) if len(text) < 19 and text.lstrip("+-").isdecimal() else float(text)
+        return int(text) if len(text) < _LONGEST_WHOLE and text.lstrip("+-").isdecimal() else float(text)
     except ValueError:
         value = _BOOLEANS.get(text)
         return text if value is None else value

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sidecar.errors import UsageError
 from sidecar.inference import MISSING
-from sidecar.profiles.read import build_profile, read_columns
+from sidecar.profiles.read import _cell, _values, build_profile, read_columns
 from sidecar.reference import ColumnType
 
 CSV = "age,region,member,score,label,at\n41,n,true,0.5,1,2024-01-01\n,s,false,1e-3,0,2024-01-02\n"
@@ -137,3 +139,17 @@ def test_predictions_are_outputs_and_label_and_timestamp_are_neither(tmp_path: P
 def test_a_column_that_was_named_but_is_not_there_is_told_with_those_that_are(tmp_path: Path):
     with pytest.raises(UsageError, match="has no column 'churn'; it has age, at, label"):
         build_profile(write(tmp_path, "rows.csv", CSV), ["churn"])
+
+
+CELLS = ["1", "-2", "+3", "007", "4.0", "1e3", "", "nan", "x", "true", "9" * 18, "9" * 30, " 5"]
+
+
+@given(st.lists(st.sampled_from(CELLS), min_size=1, max_size=6))
+def test_a_column_read_at_once_is_what_its_cells_are_one_by_one(cells: list[str]):
+    at_once, one_by_one = _values(tuple(cells)), [_cell(cell) for cell in cells]
+    assert repr([_number(value) for value in at_once]) == repr([_number(value) for value in one_by_one])
+
+
+def _number(value: Any) -> Any:
+    """Whole numbers among others may be floats."""
+    return float(value) if type(value) is int else value
