@@ -21,13 +21,19 @@ def objectives(links: Links) -> list[Panel]:
                 links.runbook(alert),
             ),
             Query(f"topk(3, {burn(slo)} >= 0)", "{{model_name}}"),
-            width=5,
+            width=4,
             steps=burning,
             otherwise="no traffic or no objective",
         )
         for slo, title, meaning, alert in (
             ("availability", "Availability", "requests that fail", "InferenceAvailabilityBurn"),
             ("latency", "Latency", "answers slower than the threshold", "InferenceLatencyBurn"),
+            (
+                "time_to_first_token",
+                "First token",
+                "streamed answers that begin later than the threshold",
+                "InferenceTimeToFirstTokenBurn",
+            ),
             (
                 "feature_availability",
                 "Feature availability",

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
 from sidecar import catalog
-from sidecar.generators.boards import objectives, payload, sidecar, traffic
+from sidecar.generators.boards import generation, objectives, payload, sidecar, traffic
 from sidecar.generators.boards.panels import DATASOURCE, RED, Panel
 from sidecar.generators.boards.queries import ALERTS, INSTALLATION, MODEL
 from sidecar.generators.links import ON_CALL_UID, Links
@@ -37,6 +37,7 @@ def _rows(links: Links) -> dict[str, list[Panel]]:
     return {
         "Objectives": objectives.objectives(links),
         "Requests": traffic.requests(),
+        "Generation": generation.generation(),
         "Features": payload.features(links),
         "Predictions and drift": payload.predictions(links),
         "The sidecar itself": sidecar.sidecar(links),
