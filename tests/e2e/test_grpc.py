@@ -1,5 +1,7 @@
 """gRPC through a real sidecar, grpcio at both ends: what its metrics say of calls that end in every way."""
 
+import math
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
@@ -7,6 +9,8 @@ from concurrent import futures
 import grpc
 import pytest
 
+from tests.decoders.grpc_calls import tensor
+from tests.decoders.protobuf_encoder import bytes_field
 from tests.faults.running import Sidecar, sidecar, total
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
@@ -14,12 +18,30 @@ STREAM = "/inference.GRPCInferenceService/ModelStreamInfer"
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 LIVE = "/inference.GRPCInferenceService/ServerLive"
 CHURN = b"\x0a\x05churn\x12\x013"
+# A hundred rows, and what is answered: enough for gRPC to find that compressing them is worth it.
+AGES, INCOMES, SCORES = [31.0] * 99 + [math.nan], [0.5] * 100, [0.25] * 100
+
+
+def raw(values: list[float]) -> bytes:
+    return struct.pack(f"<{len(values)}f", *values)
+
+
+ROWS = (
+    CHURN
+    + tensor("age", "FP32", [100])
+    + tensor("income", "FP32", [100, 1])
+    + bytes_field(7, raw(AGES))
+    + bytes_field(7, raw(INCOMES))
+)
+SCORED = CHURN + tensor("score", "FP32", [100]) + bytes_field(6, raw(SCORES))
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 PATIENCE_SECONDS = 20
 
 
 def infer(request: bytes, context: grpc.ServicerContext) -> bytes:
-    """What its third field asks for; the answer names model and version."""
+    """Scores for rows; else what its third field asks for. The answer names model and version."""
+    if request == ROWS:
+        return SCORED
     wish = request[len(CHURN) :]
     if wish.startswith(b"code"):
         context.abort(CODES[int(wish[4:])], "the payload says so")
@@ -31,9 +53,10 @@ def infer(request: bytes, context: grpc.ServicerContext) -> bytes:
 
 
 def stream(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+    """Two answers to each request, wrapped as Triton wraps them: 2 infer_response."""
     for request in requests:
-        yield request
-        yield request
+        yield bytes_field(2, request)
+        yield bytes_field(2, request)
 
 
 def handlers() -> list[grpc.GenericRpcHandler]:
@@ -90,13 +113,28 @@ def ask(channel: grpc.Channel, message: bytes = CHURN, path: str = INFER) -> byt
 
 def test_unary_calls_are_counted_and_timed_by_model_and_protocol(channel, counted):
     for _ in range(5):
-        assert ask(channel) == CHURN
+        assert ask(channel, ROWS) == SCORED
     labels = {"model_name": "churn", "model_version": "3", "protocol": "v2-grpc"}
     assert counted(5, **labels, operation="predict", code="OK", outcome="ok") == 5
     assert counted(5, "inference_request_duration_seconds_count", **labels, outcome="ok") == 5
     assert counted(5, "inference_time_to_first_byte_seconds_count", **labels) == 5
     assert counted(1, "sidecar_connections", state="observed", protocol="http2") == 1
     assert counted(0, "sidecar_connections", state="blind") == 0
+    assert counted(0, "sidecar_exchanges_undecoded_total") == 0
+
+
+@pytest.mark.parametrize("compression", grpc.Compression)
+def test_the_features_and_predictions_of_a_call_are_counted_compressed_or_not(channel, counted, compression):
+    model = {"model_name": "churn", "model_version": "3"}
+    values = "inference_feature_values_total"
+    before = counted(0, values, **model, feature="age", state="valid")
+    call = channel.unary_unary(INFER)
+    assert call(ROWS, timeout=PATIENCE_SECONDS, compression=compression) == SCORED
+    assert counted(before + 99, values, **model, feature="age", state="valid") == before + 99
+    calls = (before + 99) // 99
+    assert counted(calls, values, **model, feature="age", state="nan") == calls
+    assert counted(100 * calls, values, **model, feature="income", state="valid") == 100 * calls
+    assert counted(100 * calls, "inference_predictions_total", **model, output="score") == 100 * calls
     assert counted(0, "sidecar_exchanges_undecoded_total") == 0
 
 
