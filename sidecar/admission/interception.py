@@ -58,7 +58,7 @@ class Decision:
 # What a pod's status annotation says, by reason. The chart carries these sentences as files/refusals.yaml.
 REFUSALS: dict[str, str] = {
     "needs_1_29": "sidecar containers need Kubernetes 1.29 or later",
-    "policy_needs_1_36": "injection.mode=policy needs Kubernetes 1.36 or later; "
+    "policy_needs_1_36": "policies need Kubernetes 1.36 or later; "
     "on older clusters use injection.mode=webhook",
     "number_needs_redirect": "a port swap cannot take over a targetPort that is a number; "
     "name the port in pod and Service, or allow injection.redirect.enabled in the chart",

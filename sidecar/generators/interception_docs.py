@@ -38,23 +38,25 @@ def insert(page: Path) -> str:
 
 
 def table() -> str:
-    """Every combination, with versions that decide alike in one row."""
-    return _HEAD + "".join(
+    """Every combination, with versions that decide alike in one row; what a verdict means is told below."""
+    notes: dict[str, int] = {}
+    rows = [
         row
         for mode, asked, target in product(Mode, Interception, TargetPort)
-        for row in _rows(mode, asked, target)
-    )
+        for row in _rows(mode, asked, target, notes)
+    ]
+    told = (f"{number}. {sentence[0].upper()}{sentence[1:]}.\n" for sentence, number in notes.items())
+    return f"{_HEAD}{''.join(rows)}\n{''.join(told)}"
 
 
-def _rows(mode: Mode, asked: Interception, target: TargetPort) -> Iterator[str]:
+def _rows(mode: Mode, asked: Interception, target: TargetPort, notes: dict[str, int]) -> Iterator[str]:
     def both(minor: int) -> list[Decision]:
-        return [
-            decide(mode, asked, target, minor=minor, redirect_enabled=enabled) for enabled in (False, True)
-        ]
+        return [decide(mode, asked, target, minor=minor, redirect_enabled=on) for on in (False, True)]
 
     for decisions, group in groupby(range(FIRST_MINOR, LAST_MINOR + 1), both):
         minors = list(group)
-        cells = (mode, asked, target, _versions(minors[0], minors[-1]), *map(_cell, decisions))
+        verdicts = [_cell(decision, notes) for decision in decisions]
+        cells = (mode, asked, target, _versions(minors[0], minors[-1]), *verdicts)
         yield f"| {' | '.join(cells)} |\n"
 
 
@@ -64,5 +66,8 @@ def _versions(first: int, last: int) -> str:
     return f"1.{first}" if first == last else f"1.{first} to 1.{last}"
 
 
-def _cell(decision: Decision) -> str:
-    return f"{decision.verdict}: {decision.message}" if decision.message else str(decision.verdict)
+def _cell(decision: Decision, notes: dict[str, int]) -> str:
+    """The verdict, with the number of its note."""
+    if not decision.message:
+        return str(decision.verdict)
+    return f"{decision.verdict} ({notes.setdefault(decision.message, len(notes) + 1)})"

@@ -77,12 +77,13 @@ def test_the_table_is_put_between_its_marks_and_nothing_else_changes(tmp_path):
         insert(page)
 
 
-def test_the_table_has_a_row_for_each_way_that_versions_differ():
-    rows = table().splitlines()[2:]
-    assert len(rows) == 16
-    assert rows[0].startswith(
-        "| policy | port-swap | named | 1.29 to 1.35 | refuses: injection.mode=policy needs"
+def test_the_table_has_a_row_for_each_way_that_versions_differ_and_says_why():
+    rows, notes = (part.splitlines() for part in table().split("\n\n"))
+    assert len(rows) == 2 + 16
+    assert rows[2] == "| policy | port-swap | named | 1.29 to 1.35 | refuses (1) | refuses (1) |"
+    assert rows[3] == "| policy | port-swap | named | 1.36 and later | works | works |"
+    assert rows[11].startswith("| webhook | port-swap | numeric | 1.29 and later | refuses (")
+    assert rows[11].endswith(") | falls back to redirect |")
+    assert (
+        notes[0] == "1. Policies need Kubernetes 1.36 or later; on older clusters use injection.mode=webhook."
     )
-    assert rows[1] == "| policy | port-swap | named | 1.36 and later | works | works |"
-    assert "| webhook | port-swap | numeric | 1.29 and later | refuses: " in rows[9]
-    assert rows[9].endswith("| falls back to redirect |")

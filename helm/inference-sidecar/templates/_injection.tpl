@@ -1,6 +1,14 @@
 {{/*
 What is added to a pod, with %names% where pods differ: the webhook reads it as it is, the policy turns it to CEL.
-A test holds that both give the same pods.
+A name is always a whole text:
+
+  %upstream%    127.0.0.1:8000, or empty with redirect       %redirect%    "true" with redirect, else empty
+  %configFile%  /etc/inference-sidecar/sidecar.yaml for a pod with the annotation config, else empty
+  %configMap%   the annotation config, else inference-sidecar (optional, so it need not be there)
+  %modelPort%   the model server's number, as text
+
+The order: `volumes` at the end of the pod's; with redirect `redirectContainer`, then `containers`, at the end of the
+init containers; without `native`, `containers` at the end of the containers. policy.yaml is the model to follow.
 */}}
 {{- define "inference-sidecar.injection" -}}
 {{- $places := dict "context" . "upstream" "%upstream%" "redirect" "%redirect%" "config" "%configFile%" -}}
