@@ -34,7 +34,12 @@ _METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 MAX_STREAMS = 2_000
 # Envoy's own buffer limit is 1 MiB; a piece of a body is never larger.
 _MESSAGE_BYTES = 4 * MIB
+# Streams that came and that we have not looked at yet. All their messages would be timed when we do: so few
+# make a tenth of a second, and more are refused at random. Envoy counts those; here they never arrive.
+_PENDING, _MOST_PENDING = 100, 200
 _OPTIONS = (
+    ("grpc.server.max_pending_requests", _PENDING),
+    ("grpc.server.max_pending_requests_hard_limit", _MOST_PENDING),
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", _MESSAGE_BYTES),
     ("grpc.max_metadata_size", 64 * 1024),
