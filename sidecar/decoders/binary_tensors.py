@@ -16,7 +16,8 @@ from sidecar.exchange import CapturedBody
 from sidecar.inference import Undecoded
 
 _LENGTH = "inference-header-content-length"
-_IN_TYPE = re.compile(r";\s*json-header-size\s*=\s*\"?([^\s;\"]*)", re.IGNORECASE)
+_IN_TYPE = "json-header-size"
+_LENGTH_IN_TYPE = re.compile(r";\s*json-header-size\s*=\s*\"?([^\s;\"]*)", re.IGNORECASE)
 _SIZE = "binary_data_size"
 # More digits are no length, and Python is slow to read thousands of them.
 _MOST_DIGITS = 12
@@ -28,7 +29,7 @@ def document_of(captured: CapturedBody, headers: Mapping[str, str], member: str)
     None if there is no JSON: only raw tensors, whose names and shapes are not on the wire. Raises
     Undecodable: shape where sizes do not add up, and whatever is wrong with the JSON.
     """
-    if not is_announced(headers):
+    if _LENGTH not in headers and _IN_TYPE not in headers.get("content-type", ""):
         try:
             return body.document_of(captured, headers)
         except Undecodable as error:
@@ -52,7 +53,7 @@ def json_length(headers: Mapping[str, str]) -> int:
     """How many bytes of JSON come before raw tensors, as announced. Raises Undecodable(shape)."""
     digits = headers.get(_LENGTH)
     if digits is None:
-        found = _IN_TYPE.search(headers.get("content-type", ""))
+        found = _LENGTH_IN_TYPE.search(headers.get("content-type", ""))
         digits = found[1] if found else ""
     if not (digits.isascii() and digits.isdigit()) or len(digits) > _MOST_DIGITS:
         raise Undecodable(Undecoded.SHAPE, "the length of the JSON is no number")
@@ -61,7 +62,7 @@ def json_length(headers: Mapping[str, str]) -> int:
 
 def is_announced(headers: Mapping[str, str]) -> bool:
     """Whether headers say that raw tensors follow the JSON of a body."""
-    return _LENGTH in headers or "json-header-size" in headers.get("content-type", "")
+    return _LENGTH in headers or _IN_TYPE in headers.get("content-type", "")
 
 
 def _end_of_json(data: bytes) -> int | None:

@@ -59,7 +59,7 @@ def _spread(name: str, shape: list[Any], data: list[Any]) -> Table | None:
     rank = len(shape)
     if not data or not 0 < rank <= 2:
         return None
-    rows, width = shape if rank == 2 else (shape[0], 1)
+    rows, width = shape[0], shape[1] if rank == 2 else 1
     if type(rows) is not int or type(width) is not int:
         return None
     if not 0 < rows <= columns.MAX_ROWS or not 0 < width <= summaries.WIDEST_SPREAD:
