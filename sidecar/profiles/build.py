@@ -9,6 +9,7 @@ bins are its values.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -37,6 +38,7 @@ MIN_COUNTER_ROWS = 100
 MAX_COLUMNS = 5_000
 MAX_LEVEL_CHARACTERS = 200
 _SEED = 20_240_229  # fixed: the same rows give the same profile, and the same hash
+_TEXT_OR_NULL = frozenset({str, type(None)})
 _OLDEST, _NEWEST = datetime(1970, 1, 1), datetime(2200, 1, 1)
 
 
@@ -62,13 +64,9 @@ class ColumnBuilder:
     def add(self, values: Sequence[Any] | np.ndarray) -> None:
         """Take these values: numbers, strings, booleans, None or MISSING; lists count as text."""
         self.rows += len(values)
-        listed = values.tolist() if isinstance(values, np.ndarray) else values
-        numbers = _plain_numbers(listed)
+        numbers = _plain_numbers(values)
         if numbers is None:
-            kept: list[float] = []
-            for value in listed:
-                self._sort(value, kept)
-            numbers = np.array(kept, dtype=np.float64)
+            numbers = self._sorted(values.tolist() if isinstance(values, np.ndarray) else values)
         else:
             self._nulls += int(np.isnan(numbers).sum())
             numbers = numbers[np.isfinite(numbers)]
@@ -92,19 +90,30 @@ class ColumnBuilder:
         kept = self._kept_levels() if type in (ColumnType.CATEGORY, ColumnType.BOOLEAN) else {}
         return ColumnProfile(self.name, type, self.rows, null_ratio, levels=kept)
 
-    def _sort(self, value: Any, numbers: list[float]) -> None:
+    def _sorted(self, values: Sequence[Any]) -> np.ndarray:
+        """The numbers among these values; the others are counted."""
+        kept: list[float] = []
+        if set(map(type, values)) <= _TEXT_OR_NULL:
+            for text, count in Counter(values).items():
+                self._sort(text, kept, count)
+        else:
+            for value in values:
+                self._sort(value, kept)
+        return np.array(kept, dtype=np.float64)
+
+    def _sort(self, value: Any, numbers: list[float], count: int = 1) -> None:
         if value is None or value is MISSING or value != value:
-            self._nulls += 1
+            self._nulls += count
         elif isinstance(value, bool):
             self._booleans += 1
             self._count_level(level_text(value))
         elif isinstance(value, (int, float)):
             self._add_number(value, numbers)
         else:
-            self._texts += 1
+            self._texts += count
             text = value if isinstance(value, str) else "(nested)"
-            self._timestamps += _is_timestamp(text)
-            self._count_level(text)
+            self._timestamps += count * _is_timestamp(text)
+            self._count_level(text, count)
 
     def _add_number(self, value: int | float, numbers: list[float]) -> None:
         try:
@@ -133,9 +142,10 @@ class ColumnBuilder:
         self._min, self._max = min(self._min, float(numbers.min())), max(self._max, float(numbers.max()))
         self._whole = self._whole and bool((numbers == np.floor(numbers)).all())
         if len(self._levels) <= MAX_DISTINCT:
-            for value, count in zip(
-                *(a.tolist() for a in np.unique(numbers, return_counts=True)), strict=True
-            ):
+            found = np.unique(numbers, return_counts=True)
+            # One more than can be told apart says as much as ten thousand more.
+            values, counts = (part[: MAX_DISTINCT + 1].tolist() for part in found)
+            for value, count in zip(values, counts, strict=True):
                 self._count_level(level_text(value), count)
         self._keep_sample(numbers)
 
@@ -246,8 +256,10 @@ class ProfileBuilder:
         return column
 
 
-def _plain_numbers(values: Sequence[Any]) -> np.ndarray | None:
+def _plain_numbers(values: Sequence[Any] | np.ndarray) -> np.ndarray | None:
     """The values as an array when all are plain numbers, which is the rule; else None."""
+    if isinstance(values, np.ndarray):
+        return values.astype(np.float64) if values.dtype.kind in "fiu" else None
     if not values or not set(map(type, values)) <= {int, float}:
         return None
     try:
