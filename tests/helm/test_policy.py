@@ -30,6 +30,11 @@ def sidecars(admitted: Object) -> list[Object]:
     return [container for container in both if container["name"].startswith("inference-sidecar")]
 
 
+def theirs(items: list[Object]) -> list[Object]:
+    """Volumes or containers that are not ours."""
+    return [item for item in items if not item["name"].startswith("inference-sidecar")]
+
+
 def variable(container: Object, name: str) -> str:
     (found,) = [item["value"] for item in container["env"] if item["name"] == name]
     return str(found)
@@ -72,8 +77,8 @@ def test_everything_else_in_the_pod_stays_as_it_was(sample: str) -> None:
         for probe in ("livenessProbe", "startupProbe"):
             if "httpGet" in container.get(probe, {}):
                 container[probe]["httpGet"]["port"] = "http"
-    assert admitted["spec"].pop("volumes")[:-1] == NAMED[sample]["spec"].get("volumes", [])
-    assert admitted["spec"].pop("initContainers")[:-1] == NAMED[sample]["spec"].get("initContainers", [])
+    assert theirs(admitted["spec"].pop("volumes")) == NAMED[sample]["spec"].get("volumes", [])
+    assert theirs(admitted["spec"].pop("initContainers")) == NAMED[sample]["spec"].get("initContainers", [])
     assert admitted["spec"].items() <= NAMED[sample]["spec"].items()
     assert NAMED[sample]["metadata"]["labels"].items() <= admitted["metadata"]["labels"].items()
 
@@ -146,7 +151,16 @@ def test_a_configuration_is_read_from_the_config_map_that_the_pod_names() -> Non
     admitted = policy().admit(NAMED["configured"])
     (sidecar,) = sidecars(admitted)
     assert variable(sidecar, "SIDECAR_CONFIG") == "/etc/inference-sidecar/sidecar.yaml"
-    assert admitted["spec"]["volumes"][-1]["configMap"] == {"name": "churn-sidecar", "optional": True}
+    (volume,) = [item["configMap"] for item in admitted["spec"]["volumes"] if "configMap" in item]
+    assert volume == {"name": "churn-sidecar", "optional": True}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_no_container_of_ours_gets_a_token_of_the_pod(name: str) -> None:
+    """Kubernetes mounts it where nothing else is mounted at its path, and in no other case."""
+    for container in sidecars(policy(name, interception="redirect", redirect={"enabled": True}).admit(pod())):
+        paths = [mount["mountPath"] for mount in container["volumeMounts"]]
+        assert "/var/run/secrets/kubernetes.io/serviceaccount" in paths
 
 
 def test_a_native_sidecar_stays_and_a_plain_one_is_an_ordinary_container() -> None:

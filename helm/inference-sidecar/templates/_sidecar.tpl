@@ -72,6 +72,8 @@ securityContext:
   {{- toYaml $values.securityContext | nindent 2 }}
 volumeMounts:
   - {name: inference-sidecar-config, mountPath: /etc/inference-sidecar, readOnly: true}
+  # Where something is mounted already, Kubernetes mounts no token of the pod's service account.
+  - {name: inference-sidecar-no-token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
   {{- if $values.split }}
   - {name: inference-sidecar-tee, mountPath: /run/inference-sidecar}
   {{- end }}
@@ -100,6 +102,8 @@ readinessProbe:
 {{- define "inference-sidecar.volumes" -}}
 - name: inference-sidecar-config
   configMap: {name: {{ .configMap | default "inference-sidecar" | quote }}, optional: true}
+- name: inference-sidecar-no-token
+  emptyDir: {medium: Memory, sizeLimit: 1Mi}
 {{- if .context.Values.sidecar.split }}
 # Holds one socket. In memory, so that a full disk of the node is none of its business.
 - name: inference-sidecar-tee
@@ -126,6 +130,8 @@ securityContext:
   readOnlyRootFilesystem: true
   capabilities: {drop: [ALL], add: [NET_ADMIN]}
   seccompProfile: {type: RuntimeDefault}
+volumeMounts:
+  - {name: inference-sidecar-no-token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
 resources:
   requests: {cpu: 10m, memory: 32Mi}
   limits: {memory: 64Mi}
