@@ -78,7 +78,10 @@ def time_to_first_token(
 def seconds_to_first_token(exchange: Exchange, inference: Inference) -> float | None:
     """Last byte of the request to the first part with content; None unless both were seen. Never negative."""
     asked, generation = exchange.timings.request_last, inference.generation
-    if asked is None or generation is None or generation.first_token is None:
+    # Without a first byte the stream was not watched but logged, and its events are as old as the log line.
+    if asked is None or exchange.timings.response_first is None:
+        return None
+    if generation is None or generation.first_token is None:
         return None
     return max(generation.first_token - asked, 0.0)
 

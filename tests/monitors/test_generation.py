@@ -139,3 +139,11 @@ def test_a_failure_adds_no_answering_model(registry):
     Generations(registry).observe(exchange(), chat(error="x", response_model="invented"))
     [found] = labels(registry, "gen_ai_server_request_duration_seconds")
     assert found["gen_ai_response_model"] == OTHER
+
+
+def test_a_stream_that_was_logged_and_not_watched_has_no_time_to_its_first_token(registry):
+    seen = exchange(at=100.0, streamed=True)
+    seen.timings.response_first = seen.timings.response_last = None
+    Generations(registry).observe(seen, chat(first_token=100.0, output_tokens=3))
+    assert registry.value("gen_ai_server_time_to_first_token_seconds") == 0
+    assert registry.value("inference_tokens_total", kind="output") == 3
