@@ -59,6 +59,13 @@ class OtlpExporter:
 
         registry.before_snapshot(fold)
 
+    def goes_on_from(self, snapshot: Snapshot) -> None:
+        """What was counted before this process began: somebody exported it then. Before the first `offer`.
+
+        A delta would hold it twice; a cumulative total is as it should be.
+        """
+        self._arrived = snapshot if self.settings.delta else None
+
     def offer(self, snapshot: Snapshot) -> None:
         """Export this snapshot as soon as the one in flight is done, unless a newer one comes first."""
         with self._changed:

@@ -74,6 +74,8 @@ class Observing:
     async def start(self) -> None:
         """Listen on the tee and on the admin address. Raises SidecarError if either cannot be had."""
         self._state.restore()
+        if self._otlp is not None:
+            self._otlp.goes_on_from(self._registry.snapshot())
         await self._tee.start()
         self._runner = await serve(create_app(self, before_shown=self._state.keep), *self._admin_sockets())
         await self._ingesting.start()

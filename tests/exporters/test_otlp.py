@@ -92,6 +92,17 @@ def test_a_delta_reaches_back_to_the_last_snapshot_that_arrived():
     assert sender.sent == [(1.0, None), (2.0, 1.0), (3.0, 1.0), (4.0, 3.0)]
 
 
+def test_the_first_delta_leaves_out_what_was_counted_before_a_restart():
+    sender = FakeSender()
+    settings = OtlpSettings("http://collector:4318/v1/metrics", delta=True)
+    with exporting(sender, settings) as exporter:
+        exporter.goes_on_from(snapshot(1.0))
+        exporter.offer(snapshot(2.0))
+        assert sender.arrived.acquire(timeout=10)
+
+    assert sender.sent == [(2.0, 1.0)]
+
+
 def test_failures_are_counted_each_time_and_logged_only_when_the_state_changes(caplog):
     caplog.set_level(logging.INFO, "sidecar.exporters.otlp")
     sender = FakeSender()
