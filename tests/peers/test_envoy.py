@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import grpc
+import grpc.aio
 import pytest
 from aiohttp import web
 
@@ -31,7 +33,7 @@ def _cluster(name: str, port: int, **more: Any) -> dict[str, Any]:
     return {"name": name, "load_assignment": {"cluster_name": name, "endpoints": endpoints}, **more}
 
 
-def configuration(listen: int, upstream: int, processor: int, *, observability: bool) -> str:
+def configuration(listen: int, upstream: int, processor: int, *, observability: bool, grpc: bool) -> str:
     """Envoy with the filter of docs/ingest.md."""
     modes = {f"{part}_mode": "SEND" for part in ("request_header", "response_header")}
     modes |= {f"{part}_mode": "SEND" for part in ("request_trailer", "response_trailer")}
@@ -66,7 +68,7 @@ def configuration(listen: int, upstream: int, processor: int, *, observability: 
         "filter_chains": [{"filters": [{"name": "manager", "typed_config": manager}]}],
     }
     clusters = [
-        _cluster("upstream", upstream),
+        _cluster("upstream", upstream, **({"typed_extension_protocol_options": http2} if grpc else {})),
         _cluster("sidecar", processor, typed_extension_protocol_options=http2),
     ]
     return json.dumps({"static_resources": {"listeners": [listener], "clusters": clusters}})
@@ -97,6 +99,18 @@ async def _hang(request: web.Request) -> web.Response:
     return web.Response()
 
 
+class _Infer(grpc.GenericRpcHandler):
+    """Answers with what it was sent, or fails when that is nothing."""
+
+    def service(self, details: Any) -> Any:
+        async def infer(request: bytes, context: Any) -> bytes:
+            if not request:
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "nothing")
+            return request
+
+        return grpc.unary_unary_rpc_method_handler(infer)
+
+
 class Here:
     """Envoy in front of a model server, and the processor it shows traffic to."""
 
@@ -121,7 +135,9 @@ class Here:
 
 
 @contextlib.asynccontextmanager
-async def envoy(tmp_path: Path, *, observability: bool = True, processor: bool = True) -> AsyncIterator[Here]:
+async def envoy(
+    tmp_path: Path, *, observability: bool = True, processor: bool = True, grpc_upstream: bool = False
+) -> AsyncIterator[Here]:
     listen, upstream, port = free_ports(3)
     here = Here(f"http://127.0.0.1:{listen}")
     app = web.Application(client_max_size=1 << 26)
@@ -130,12 +146,18 @@ async def envoy(tmp_path: Path, *, observability: bool = True, processor: bool =
     app.router.add_post("/v1/models/hung:predict", _hang)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", upstream).start()
+    calls = grpc.aio.server()
+    if grpc_upstream:
+        calls.add_generic_rpc_handlers((_Infer(),))
+        calls.add_insecure_port(f"127.0.0.1:{upstream}")
+        await calls.start()
+    else:
+        await web.TCPSite(runner, "127.0.0.1", upstream).start()
     server = ExtProc(here.intake, Address("127.0.0.1", port))
     if processor:
         await server.start()
     file = tmp_path / "envoy.json"
-    file.write_text(configuration(listen, upstream, port, observability=observability))
+    file.write_text(configuration(listen, upstream, port, observability=observability, grpc=grpc_upstream))
     process = await asyncio.create_subprocess_exec(
         *(ENVOY, "-c", file, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "error")
     )
@@ -151,6 +173,7 @@ async def envoy(tmp_path: Path, *, observability: bool = True, processor: bool =
         process.terminate()
         await process.wait()
         await server.stop()
+        await calls.stop(None)
         await runner.cleanup()
 
 
@@ -203,3 +226,19 @@ async def test_traffic_passes_without_a_processor_and_past_one_it_waits_for(
         if processor:
             await here.until("ignored")
         assert here.exchanges == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "outcome"),
+    [(b"\x0a\x04iris", "OK", Outcome.OK), (b"", "INVALID_ARGUMENT", Outcome.CLIENT_ERROR)],
+)
+async def test_a_grpc_call_has_its_messages_and_the_code_in_its_trailers(tmp_path, asked, code, outcome):
+    async with envoy(tmp_path, grpc_upstream=True) as here:
+        async with grpc.aio.insecure_channel(here.url.removeprefix("http://")) as channel:
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")(asked)
+        exchange = await here.until("observed")
+    assert (exchange.code, exchange.outcome, exchange.streamed) == (code, outcome, False)
+    prefixed = len(asked).to_bytes(5, "big") + asked
+    assert exchange.request.data == prefixed
+    assert exchange.response.data == (prefixed if asked else b"")
