@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sidecar.exchange import Exchange
+from sidecar.exchange import Exchange, grpc_code, outcome_of_grpc
 from sidecar.inference import Inference
 from tests.decoders import captures
 from tests.decoders.protobuf_encoder import bytes_field, framed, packed
@@ -38,6 +38,7 @@ def capture(case: str) -> Exchange:
     """The first call of a capture, from its messages."""
     said = json.loads((captures.WIRE / f"{case}.meta.json").read_text())["grpc"]["stream1"]
     headers = dict(said["req_headers"][0])
+    code = grpc_code(dict(said["resp_headers"][-1])["grpc-status"])
     return posted(
         headers[":path"],
         framed(*messages(case, "req")),
@@ -45,6 +46,8 @@ def capture(case: str) -> Exchange:
         request_headers=headers,
         response_headers=dict(said["resp_headers"][0]),
         streamed=len(said["resp_messages"]) > 1,
+        outcome=outcome_of_grpc(code),
+        grpc_status=code,
     )
 
 
