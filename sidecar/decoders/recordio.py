@@ -5,6 +5,7 @@ the magic word, a word of flag and length, the record, and padding to four bytes
 holds the magic word itself is sent in parts, with that word left out between them.
 """
 
+from math import prod
 from typing import Any
 
 from sidecar.decoders import columns, protobuf
@@ -20,6 +21,8 @@ _TENSORS = ((2, "float"), (3, "double"), (7, "int32"))
 _VALUES, _KEYS, _SHAPE = 1, 2, 3
 # The name that says no more than "here they come".
 _PLAIN = "values"
+# Their product is taken before it is known to be small.
+_MOST_DIMENSIONS = 8
 
 Row = dict[str, list[Any]]
 
@@ -31,7 +34,7 @@ def read_features(data: bytes, prefix: str) -> tuple[int, list[Column]]:
 
 def read_labels(data: bytes) -> tuple[int, list[Column]]:
     """Rows and the columns of their labels, which is where predictions are: `score`, `predicted_label`."""
-    return _read(data, _LABEL, {}, "lone")
+    return _read(data, _LABEL, {_PLAIN: "prediction"}, "lone")
 
 
 def _read(data: bytes, field: int, names: dict[str, str], lone: str) -> tuple[int, list[Column]]:
@@ -96,7 +99,10 @@ def _values(value: protobuf.Message) -> list[Any]:
 
 def _dense(tensor: protobuf.Message, values: list[Any]) -> list[Any]:
     keys, shape = tensor.integers(_KEYS), tensor.integers(_SHAPE)
-    width = shape[-1] if shape else max(keys, default=-1) + 1
+    if len(shape) > _MOST_DIMENSIONS:
+        raise Undecodable(Undecoded.SHAPE, "a sparse tensor has more dimensions than any has")
+    # A key counts through all dimensions, the last one fastest.
+    width = prod(shape) if shape else max(keys, default=-1) + 1
     if len(keys) != len(values) or any(not 0 <= key < width for key in keys):
         raise Undecodable(Undecoded.SHAPE, "the keys of a sparse tensor do not fit its values")
     # Recommenders have a million of them, nearly all zero; nobody looks at these one by one.

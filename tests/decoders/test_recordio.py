@@ -34,6 +34,11 @@ def test_negative_integers_are_negative():
 def test_what_a_sparse_tensor_leaves_out_is_zero():
     data = framed(record(values=sparse({1: 0.5}, 3)), record(values=sparse({2: 0.25}, 3)))
     assert features(data) == (2, {"input[0]": [0, 0], "input[1]": [0.5, 0], "input[2]": [0, 0.25]})
+    square = records.field(1, b"\x00\x00\x80\x3f") + records.field(2, b"\x03") + records.field(3, b"\x02\x02")
+    assert features(framed(record(values=records.field(2, square)))) == (
+        1,
+        {"input[0]": [0], "input[1]": [0], "input[2]": [0], "input[3]": [1]},
+    )
     unstated = framed(record(values=sparse({1: 0.5}, None)))
     assert features(unstated) == (1, {"input[0]": [0], "input[1]": [0.5]})
 
@@ -49,6 +54,8 @@ def test_predictions_are_labels():
         record({"score": floats(0.75), "predicted_label": floats(0)}),
     )
     assert table(recordio.read_labels(data)[1]) == {"score": [0.25, 0.75], "predicted_label": [1, 0]}
+    plain = framed(record({"values": floats(0.25)}))
+    assert table(recordio.read_labels(plain)[1]) == {"prediction": [0.25]}
     scores = framed(record({"score": floats(0.25, 0.75)}))
     assert table(recordio.read_labels(scores)[1]) == {"score[0]": [0.25], "score[1]": [0.75]}
 
@@ -93,6 +100,12 @@ def test_a_body_cut_anywhere_is_fewer_rows_or_has_a_reason(end):
         (framed(b"\xff\xff"), Undecoded.NOT_PROTOBUF),
         (framed(record(values=records.field(2, records.field(1, b"abc")))), Undecoded.NOT_PROTOBUF),
         (framed(record(values=sparse({3: 1.0}, 3))), Undecoded.SHAPE),
+        (
+            framed(
+                record(values=records.field(2, records.field(3, b"\x7f" * 99) + records.field(2, b"\x00")))
+            ),
+            Undecoded.SHAPE,
+        ),
         (framed(record(values=sparse({-1: 1.0}, None))), Undecoded.SHAPE),
         (framed(record(values=sparse({0: 1.0}, 10**15))), Undecoded.TOO_WIDE),
         (framed(*[b""] * (columns.MAX_ROWS + 1)), Undecoded.TOO_MANY_ROWS),
