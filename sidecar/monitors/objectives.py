@@ -64,6 +64,10 @@ class Objectives:
     def tick(self, now: float) -> None:
         """Nothing to do."""
 
+    def introduce(self, model: tuple[str, str]) -> None:
+        """Show the objectives of a model and version whose events were counted before a restart."""
+        self._objectives(model)
+
     def _objectives(self, model: tuple[str, str]) -> dict[str, Objective]:
         objectives = {objective.slo: objective for objective in self._policies.of(model[0]).objectives}
         for slo, objective in objectives.items():

@@ -6,7 +6,7 @@ whatever replays recorded traffic; no sockets, no clock but the one that is give
 
 from collections.abc import Callable
 
-from sidecar import clock
+from sidecar import catalog, clock
 from sidecar.config import Settings
 from sidecar.decoders import Decoders
 from sidecar.monitors.distribution import Distribution
@@ -43,7 +43,7 @@ class Pipeline:
         self.observer = Observer(self.registry, attribution, Decoders(settings.payload_rules()))
         if given or default:
             self.observer.naming = Naming(given, default, policies)
-        objectives = Objectives(self.registry, policies)
+        self.objectives = objectives = Objectives(self.registry, policies)
         # What judges rows by the reference comes before what learns it: a row is never its own reference.
         row_monitors = (
             Features(self.registry),
@@ -66,6 +66,14 @@ class Pipeline:
             in_flight,
             self.rows,
         )
+
+    def introduce_restored(self) -> None:
+        """Counters were taken back: show what else belongs to their models, which no gauge remembers."""
+        requests = self.registry.counter(catalog.REQUESTS)
+        info = self.registry.gauge(catalog.MODEL_INFO)
+        for name, version, protocol, *_ in list(requests.values):
+            info.set(1, name, version, protocol)
+            self.objectives.introduce((name, version))
 
 
 def load_references(settings: Settings) -> tuple[dict[str, Reference], Reference | None]:

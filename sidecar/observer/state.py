@@ -105,6 +105,7 @@ class State:
             log.warning("state: the machine went down with counters unsaved; they start again from zero")
             return
         count = saved_series.restore(document["series"], self._pipeline.registry, self._wanted)
+        self._pipeline.introduce_restored()
         observer = self._pipeline.observer
         restored = saved_series.Restored(self._pipeline.registry, clock.monotonic())
         observer.expiring = (*observer.expiring, restored)

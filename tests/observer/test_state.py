@@ -78,6 +78,16 @@ async def test_a_killed_observer_goes_on_from_what_it_has_shown(tmp_path):
     assert after.registry.started == before.registry.started
 
 
+async def test_restored_models_have_their_information_and_todays_objectives_at_once(tmp_path):
+    before = Observer(tmp_path).sees(7)
+    await before.shows()
+    before.killed()
+    after = Observer(tmp_path, **{"slos.availability.objective": "99"})
+    assert after.registry.value("inference_model_info", model_name="m", model_version="1") == 1
+    assert after.registry.value("inference_slo_objective_ratio", slo="availability") == pytest.approx(0.99)
+    assert after.registry.value("inference_slo_events_total", slo="availability", result="good") == 7
+
+
 async def test_an_observer_that_leaves_loses_nothing(tmp_path):
     before = Observer(tmp_path).sees(7)
     await before.leaves()
