@@ -164,10 +164,20 @@ def test_a_malformed_message_inside_is_remembered():
     assert reader.problem.reason is Undecoded.NOT_PROTOBUF
 
 
+@pytest.mark.parametrize("inner", [b"\x0a\x05ab", b"\x09\x01\x02", b"\x08\x80", b"\x0a\x80\x01ab", b"\x0a"])
+def test_a_message_inside_never_reads_past_its_own_end(inner):
+    message, reader = read(bytes_field(1, inner) + bytes_field(2, "secret of the next field" * 20))
+    found = message.message(1)
+    assert reader.problem.reason is Undecoded.NOT_PROTOBUF
+    assert (found.text(1), found.integer(1)) == ("", None)
+
+
 def test_what_does_not_fit_into_its_type_loses_the_bits_above():
     message, _ = read(bytes_field(1, b"\xff" * 9 + b"\x7f" + varint(2**32 + 3)))
     assert message.numbers(1, "uint64").tolist() == [2**64 - 1, 2**32 + 3]
     assert message.numbers(1, "int32").tolist() == [-1, 3]
+    message, _ = read(b"\x08" + b"\xff" * 9 + b"\x7f")
+    assert message.integer(1) == -1
 
 
 def test_all_messages_of_a_body_share_one_allowance_of_fields():

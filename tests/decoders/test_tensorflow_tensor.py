@@ -116,7 +116,7 @@ def test_what_does_not_fit_together_has_the_wrong_shape(message):
 
 
 def test_what_fills_itself_is_bounded_over_all_tensors():
-    claimed = Reader().read(FLOAT + shape(1_000, 200))
+    claimed = Reader().read(FLOAT + shape(10_000, 20))
     with pytest.raises(Undecodable) as raised:
         columns_of([(f"t{i}", claimed) for i in range(6)])
     assert raised.value.reason is Undecoded.TOO_WIDE
