@@ -5,10 +5,8 @@ A body is counted whatever its size; its bytes are kept only while they are of u
 """
 
 from sidecar.exchange import BodyProblem, CapturedBody
-from sidecar.wire.coding import codings_of, decode
+from sidecar.wire.coding import decode
 from sidecar.wire.limits import Budget, Limits
-
-__all__ = ["Capture", "codings_of", "decode"]
 
 
 class Capture:
