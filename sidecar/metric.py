@@ -56,6 +56,17 @@ class Metric:
         return tuple(map(_attribute, self.labels))
 
 
+MODEL = ("model_name", "model_version")
+"""The first labels of everything that is about a model."""
+
+
+def model_metric(
+    name: str, kind: MetricKind, help: str, *labels: str, capped: tuple[str, ...] = (), **more: object
+) -> Metric:
+    """A metric of a model and version, with further labels."""
+    return Metric(name, kind, help, MODEL + labels, capped=MODEL + capped, **more)  # type: ignore[arg-type]
+
+
 def _attribute(label: str) -> str:
     if label.startswith("gen_ai_"):
         return "gen_ai." + label.removeprefix("gen_ai_").replace("_", ".")

@@ -5,7 +5,7 @@ Times of failures are in the duration only, where `error_type` tells them apart.
 leaves during a stream has seen a first token; without it only the fast answers would be timed.
 """
 
-from sidecar import catalog
+from sidecar import catalog_generation as catalog
 from sidecar.exchange import Exchange, Outcome
 from sidecar.inference import End, Generation, Inference, Operation
 from sidecar.names import Names

@@ -2,6 +2,7 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
 
 from sidecar import catalog
+from sidecar.catalog_generation import GEN_AI_REQUEST_DURATION
 from sidecar.exporters.otlp_data import metrics_data
 from sidecar.exporters.prometheus import render
 from sidecar.metric import Metric, MetricKind
@@ -33,7 +34,7 @@ def test_after_the_standard_translation_otlp_says_exactly_what_a_scrape_says():
 
 def test_generative_models_are_described_by_the_attributes_of_the_convention():
     registry = Registry(started=1_000.0)
-    durations = registry.histogram(catalog.GEN_AI_REQUEST_DURATION)
+    durations = registry.histogram(GEN_AI_REQUEST_DURATION)
     durations.observe(1.0, "m", "1", "chat", "openai", "m", "m-2026", "")
     durations.observe(1.0, "m", "1", "chat", "openai", "m", "m-2026", "server_error")
     points = sent(registry.snapshot())["gen_ai.server.request.duration"].histogram.data_points

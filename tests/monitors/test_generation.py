@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar import catalog
+from sidecar import catalog_generation as catalog
 from sidecar.exchange import Outcome
 from sidecar.inference import End, Generation, Inference, ModelRef, Operation
 from sidecar.metric import OTHER

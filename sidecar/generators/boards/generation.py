@@ -1,6 +1,6 @@
 """What generating answers takes: how soon they begin, how fast they go on, how they end."""
 
-from sidecar import catalog
+from sidecar import catalog_generation as catalog
 from sidecar.generators.boards.panels import About, Panel, Query, graph
 from sidecar.generators.boards.queries import quantile, rate
 
