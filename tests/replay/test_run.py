@@ -129,3 +129,15 @@ def test_recorded_exchanges_go_through_the_decoders_and_are_judged_by_model(tmp_
     assert found["chunks"][0]["model"] == "m"
     again = json.loads(sidecar("replay", tmp_path / "traffic.jsonl", "--format", "json").stdout)
     assert again["detections"] == found["detections"]
+
+
+def test_the_configuration_says_whether_drift_may_page_for_all_or_for_one_model(reference, tmp_path):
+    config = tmp_path / "sidecar.yaml"
+    config.write_text(f"reference: {reference}\nmodels: {{calm: {{drift: {{page: false}}}}}}\n")
+
+    def levels(*more: str) -> set[str]:
+        done = sidecar("replay", ANALYSIS, "--config", config, *more, "--format", "json")
+        return {d["level"] for d in json.loads(done.stdout)["detections"]}
+
+    assert levels() == {"event", "ticket", "page"}
+    assert levels("--model", "calm") == {"event", "ticket"}
