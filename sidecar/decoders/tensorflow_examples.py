@@ -5,6 +5,7 @@ regression.proto. An example is a row, but it names its features as it likes, an
 not enough. The trap: features of the context belong to every example.
 """
 
+import struct
 from typing import Any
 
 from sidecar.decoders import columns, raw_tensors, tensorflow_rest
@@ -18,6 +19,9 @@ _LIST, _LIST_WITH_CONTEXT = 1, 2
 _EXAMPLES, _CONTEXT = 1, 2
 # Feature: one of them.
 _BYTES, _FLOATS, _INTEGERS = 1, 2, 3
+# A Feature that is one float: its list, of six bytes, and in it the values, of four.
+_FLOAT_FEATURE = struct.Struct("<4sf")
+_FLOAT_TAGS = b"\x12\x06\x0a\x04"
 
 
 def rows_of(given: Message) -> Table:
@@ -58,6 +62,10 @@ def _features(example: Message) -> dict[str, Any]:
     """Name and value of each feature of an Example: a scalar if there is one value, a list if several."""
     found: dict[str, Any] = {}
     for name, entry in example.message(1).entries(1):
+        feature = entry.span(2)
+        if len(feature) == _FLOAT_FEATURE.size and feature[:4] == _FLOAT_TAGS:
+            found[name] = _FLOAT_FEATURE.unpack(feature)[1]  # nearly always
+            continue
         values = _values(entry.message(2))
         if values:
             found[name] = values[0] if len(values) == 1 else values

@@ -4,7 +4,7 @@ from sidecar.decoders.decoder import Undecodable
 from sidecar.decoders.protobuf import Reader
 from sidecar.decoders.tensorflow_examples import of_classifications, of_regressions, rows_of
 from sidecar.inference import MISSING, Undecoded
-from tests.decoders.protobuf_encoder import bytes_field, float_field, packed
+from tests.decoders.protobuf_encoder import bytes_field, float_field, packed, unpacked
 from tests.decoders.reading import table
 
 
@@ -49,6 +49,14 @@ def test_examples_are_rows_and_several_values_are_columns():
 def test_a_feature_that_an_example_does_not_have_or_leaves_empty_is_missing():
     given = listed(example(a=integers(1), b=floats()), example(b=floats(2)))
     assert rows(given) == (2, {"a": [1, MISSING], "b": [MISSING, 2.0]})
+
+
+def test_one_value_is_the_same_packed_or_not():
+    for encoder in (packed, unpacked):
+        given = listed(
+            example(x=bytes_field(2, encoder(1, "float", [0.5])), n=bytes_field(3, encoder(1, "int64", [-7])))
+        )
+        assert rows(given) == (1, {"x": [0.5], "n": [-7]})
 
 
 def test_features_of_the_context_are_in_every_example():
