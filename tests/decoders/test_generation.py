@@ -13,9 +13,13 @@ from sidecar.slo import outcome_of, seconds_to_first_token
 from tests.decoders import captures
 from tests.decoders.reading import decode, table
 from tests.decoders.streams import generation
+from tests.wire.h2 import Client, Server, reset
+from tests.wire.h2 import data as h2_data
 from tests.wire.playbook import Playbook, request, stream_head
 from tests.wire.test_cases import CASES, replay
 
+POST = {":method": "POST", ":path": "/v1/chat/completions", "content-type": "application/json"}
+EVENT_STREAM = {":status": "200", "content-type": "text/event-stream"}
 FOLDERS = ("openai-stub", "openai-vllm", "anthropic", "ollama", "tgi", "embeddings", "rerank")
 GENERATIVE = sorted(
     f"{folder}/{path.stem}" for folder in FOLDERS for path in (CASES / "wire" / folder).glob("*.request")
@@ -198,3 +202,24 @@ def test_a_server_that_ends_its_stream_properly_but_too_early_has_truncated_it()
     [exchange] = script.exchanges()
     assert exchange.outcome is Outcome.OK
     assert outcome_of(exchange, decode(exchange)) is Outcome.TRUNCATED
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_over_http2_a_chat_is_measured_the_same(left):
+    client, server = Client(), Server()
+    script = (
+        Playbook().open().client(Client.preface + client.headers(1, POST)).client(h2_data(1, b"{}", end=True))
+    )
+    script.server(Server.preface + server.headers(1, EVENT_STREAM))
+    for _ in range(400):
+        script.server(h2_data(1, data(delta={"content": "a"})))
+    if left:
+        script.client(reset(1))
+    else:
+        script.server(h2_data(1, data(delta={}, finish_reason="stop") + b"data: [DONE]\n\n", end=True))
+    [exchange] = script.exchanges()
+    found = generation(decode(exchange))
+    assert (found.output_tokens, found.counted) == (400, True)
+    assert found.seconds_per_token == pytest.approx(0.001)
+    assert found.ends == [End.CLIENT_CLOSED if left else End.STOP]
+    assert exchange.left_out.count == (400 if left else 401) - 256 - 64 + (not left)
