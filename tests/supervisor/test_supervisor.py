@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.supervisor.plan import Plan
+from sidecar.supervisor.supervisor import Supervisor
+
 ROOT = str(Path(__file__).parents[2])
 
 
@@ -86,3 +89,14 @@ async def test_ctrl_c_while_it_starts_is_heeded_and_no_traceback():
         said = (await asyncio.wait_for(process.communicate(), 30))[1]
         assert b"Traceback" not in said
         assert process.returncode == 0
+
+
+def test_without_the_observer_no_counter_of_its_own_is_shown_at_zero():
+    """It would look like a reset, and be counted anew when the observer goes on where it was."""
+    supervisor = Supervisor(Plan([], None, 1, 1.0, 0.0, 0.0, {}, ""))
+    page = supervisor._metrics().decode()
+    assert "sidecar_relay_bytes_total{" in page
+    assert 'sidecar_cpu_seconds_total{process="supervisor"}' in page
+    assert "sidecar_exchanges_unobserved_total" not in page
+    assert "inference_" not in page
+    supervisor._private.remove()
