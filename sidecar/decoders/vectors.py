@@ -23,12 +23,16 @@ NORM, DIMENSION = "embedding.norm", "embedding.dimension"
 
 
 def fill_outputs(inference: Inference, vectors: list[Any]) -> None:
-    """One row for each vector. What is no vector of numbers is a null, and so an invalid prediction."""
+    """One row for each vector, a null for one that is missing.
+
+    None at all if they are of another kind: a vector for each token, sparse ones, packed ones.
+    """
     columns.check_rows(len(vectors))
-    measured = [_measure(vector) for vector in vectors]
     inference.rows = inference.rows or len(vectors)
-    if measured:
-        norms, dimensions = zip(*measured, strict=True)
+    measured = [_measure(vector) for vector in vectors]
+    known = [pair for pair in measured if pair is not None]
+    if known and len(known) == len(measured):
+        norms, dimensions = zip(*known, strict=True)
         inference.outputs = [Column(NORM, list(norms)), Column(DIMENSION, list(dimensions))]
 
 
@@ -54,16 +58,18 @@ def _index(item: dict[str, Any]) -> int:
     return index if type(index) is int else 0
 
 
-def _measure(vector: Any) -> tuple[float | None, int | None]:
-    """Norm and dimension of one vector; (None, None) if it is none."""
+def _measure(vector: Any) -> tuple[float | None, int | None] | None:
+    """Norm and dimension; nulls for a null, None for what is no list of numbers."""
+    if vector is None:
+        return None, None
     try:
         if type(vector) is str:
             numbers = np.frombuffer(base64.b64decode(vector, validate=True), "<f4").astype(np.float64)
         else:
             numbers = np.asarray(vector, dtype=np.float64)
     except (ValueError, TypeError, OverflowError, binascii.Error):
-        return None, None
+        return None
     if numbers.ndim != 1 or not numbers.size:
-        return None, None
+        return None
     with np.errstate(over="ignore", invalid="ignore"):
         return float(f"{np.sqrt(numbers @ numbers):.{_NORM_DIGITS}g}"), numbers.size

@@ -39,11 +39,20 @@ def test_what_is_no_number_shows():
     assert math.isnan(norms[0]) and norms[1] == math.inf and dimensions == [2, 2]
 
 
+def test_a_vector_that_is_missing_is_a_null_and_so_an_invalid_prediction():
+    assert measured([3, 4], None) == ([5.0, None], [2, None])
+    [norm], [dimension] = measured([None, 4.0])
+    assert math.isnan(norm) and dimension == 2
+
+
 @pytest.mark.parametrize(
-    "broken", ["no base64!", "AAA", "AAAA", None, [], [[1.0], [2.0]], ["x"], {}, 7, [10**400]]
+    "other",
+    [[[1.0], [2.0]], [{"index": 1, "value": 0.5}], "AAA", "AAAA", "no base64!", [], ["x"], {}, 7, [10**400]],
 )
-def test_what_is_no_vector_is_a_null(broken):
-    assert measured(broken) == ([None], [None])
+def test_of_vectors_of_another_kind_nothing_is_claimed(other):
+    inference = Inference("tgi")
+    vectors.fill_outputs(inference, [[1.0], other])
+    assert (inference.rows, inference.outputs) == (2, [])
 
 
 @pytest.mark.parametrize("answer", [{}, None, "x", {"data": None}, {"embeddings": 7}, {"embeddings": {}}])
