@@ -36,7 +36,7 @@ class Recent:
 
     def add(self, exchange: Exchange, inference: Inference) -> None:
         """Remember how an exchange was read, unless all is well and another was remembered just now."""
-        time = exchange.timings.last
+        time = exchange.timings.response_last or exchange.timings.request_first
         if time < self._next and inference.undecoded is None and exchange.outcome is Outcome.OK:
             return
         self._next = time + _APART_SECONDS
