@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from sidecar.monitors.detectors import ChangeDetector
+from sidecar.monitors.detectors import ChangeDetectors
 from sidecar.monitors.drift_layout import Counts
 from sidecar.monitors.drift_signals import Floats, Signals
 
@@ -50,7 +50,7 @@ class Evidence:
         self.gate = signals.ticket_gate.copy()
         self.recent = np.full(size, np.nan)
         self.window = np.zeros(bins, dtype=np.int64)
-        self._detectors = [ChangeDetector(s.delta) for s in signals.all[: signals.weighted]]
+        self._detectors = ChangeDetectors([s.delta for s in signals.all[: signals.weighted]])
         self._history = np.full((HISTORY_BATCHES, signals.weighted), np.nan, dtype=np.float32)
         self._ring_counts = np.zeros((WINDOW_BATCHES, bins), dtype=np.int32)
         self._ring_total = np.zeros((RECENT_BATCHES, size))
@@ -78,12 +78,10 @@ class Evidence:
         self._follow_streaks(total / safe_rows - self.baseline, rows, told)
         if not self.settled:
             self._calibrate(total, rows, scores, told)
-        self._history[self.batches % HISTORY_BATCHES] = np.where(told, scores, np.nan)[
-            : self.signals.weighted
-        ]
+        heard = np.where(told, scores, np.nan)[: self.signals.weighted].astype(np.float32)
+        self._history[self.batches % HISTORY_BATCHES] = heard
         self.batches += 1
-        heard = zip(self._detectors, scores.tolist(), told.tolist(), strict=False)
-        return [at for at, (detector, score, ok) in enumerate(heard) if ok and detector.update(score)]
+        return self._detectors.update(heard)
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
         """Every window and baseline, copied, by name: what `restore` takes."""
@@ -102,9 +100,7 @@ class Evidence:
             setattr(self, name, value.copy())
         self.batches = batches
         for at in range(max(batches - HISTORY_BATCHES, 0), batches):
-            scores = self._history[at % HISTORY_BATCHES].tolist()
-            for detector, score in zip(self._detectors, scores, strict=True):
-                detector.update(score)
+            self._detectors.update(self._history[at % HISTORY_BATCHES])
 
     def settle(self, held: Mask) -> None:
         """End burn-in: adopt the live mean and the calibrated gate, but for signals under a verdict."""

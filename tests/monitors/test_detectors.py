@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sidecar.monitors import detectors
-from sidecar.monitors.detectors import ChangeDetector
+from sidecar.monitors.detectors import ChangeDetector, ChangeDetectors
 
 
 def first_change(detector: ChangeDetector, scores: np.ndarray) -> int | None:
@@ -65,3 +65,18 @@ def test_the_public_class_of_river_says_the_same_as_the_compiled_one(monkeypatch
 def test_the_door_to_river_does_not_let_scipy_stats_in():
     code = "import sys, sidecar.monitors.detectors; sys.exit('scipy.stats' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_many_together_find_what_each_would_find_alone():
+    rng = np.random.default_rng(3)
+    scores = rng.normal(size=(600, 5))
+    scores[300:, 1] += 1.5
+    scores[:, 2] *= 100.0
+    scores[rng.random(scores.shape) < 0.05] = np.nan
+    scores[40, 3] = np.inf
+    deltas = [1e-4, 1e-4, 0.002, 0.5, 0.002]
+    together = ChangeDetectors(deltas)
+    apart = [ChangeDetector(delta) for delta in deltas]
+    found = [together.update(row) for row in scores]
+    assert found == [[at for at, one in enumerate(apart) if one.update(row[at])] for row in scores]
+    assert any(1 in changed for changed in found[300:])
