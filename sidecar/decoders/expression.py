@@ -39,8 +39,11 @@ class Expression:
         """What the expression finds; None for nothing. Raises Undecodable."""
         try:
             return _Interpreter().visit(self._tree, document)
-        except exceptions.JMESPathError as error:
-            # A function was given the wrong type; its message quotes the document.
+        except Undecodable:
+            raise
+        except Exception as error:
+            # A type that a function or a comparison does not take: the library raises Python's own errors
+            # besides JMESPathError. Their messages quote the document.
             raise Undecodable(Undecoded.SHAPE, f"{self.text}: {type(error).__name__}") from None
 
 

@@ -36,9 +36,12 @@ def test_a_bad_expression_is_told_with_its_place(text, said):
     assert len(str(caught.value)) < 300
 
 
-def test_a_function_that_is_given_the_wrong_type_is_a_reason_that_quotes_no_payload():
+@pytest.mark.parametrize(
+    ("text", "found"), [("length(a)", 123456), ("a[?b > `1`]", [{"b": "123456"}]), ("sort(a)", [1, "123456"])]
+)
+def test_what_is_given_the_wrong_type_is_a_reason_that_quotes_no_payload(text, found):
     with pytest.raises(Undecodable) as caught:
-        Expression("length(a)").search({"a": 123456})
+        Expression(text).search({"a": found})
     assert caught.value.reason is Undecoded.SHAPE
     assert "123456" not in str(caught.value)
 
