@@ -101,6 +101,8 @@ def absent_column(name: str, rows: int, rules: Rules) -> CleanColumn:
 
 def availability(values: Sequence[Any]) -> States:
     """Whether each value is there at all: never out of range, unseen or of the wrong type."""
+    if isinstance(values, np.ndarray):
+        values = values.tolist()
     kinds = set(map(type, values))
     if kinds <= _ALWAYS_AVAILABLE:
         return np.zeros(len(values), np.uint8)

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from sidecar.names import MAX_LABEL_CHARACTERS
 from sidecar.reference import ColumnType
 
@@ -40,7 +42,10 @@ class ColumnTypeVote:
         """Let these values vote, if the vote is still open; returns the type in force."""
         if self._seen >= SETTLED_AFTER:
             return self.type
-        voters = [v for v in values[:SETTLED_AFTER] if type(v) in _VOTERS and v == v]
+        first = values[:SETTLED_AFTER]
+        if isinstance(first, np.ndarray):
+            first = first.tolist()
+        voters = [v for v in first if type(v) in _VOTERS and v == v]
         self._votes.update(map(type, voters))
         self._seen += len(voters)
         if len(self._levels) <= MAX_LEVELS:

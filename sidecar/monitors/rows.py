@@ -42,7 +42,7 @@ class _Key(NamedTuple):
 
 
 class _Block:
-    """Rows waiting to become a batch: plain lists, column by column."""
+    """Rows waiting to become a batch: plain lists, column by column, or the arrays of one large inference."""
 
     __slots__ = ("features", "first", "held_bytes", "last", "misshapen", "outputs", "rows")
 
@@ -50,19 +50,23 @@ class _Block:
         self.first = self.last = now
         self.rows = 0
         self.held_bytes = 0
-        self.features: list[list[Any]] = [[] for _ in key.features]
+        self.features: list[Any] = [[] for _ in key.features]
         self.outputs: list[list[Any]] = [[] for _ in key.outputs]
         self.misshapen = [0] * len(key.outputs)
 
     def add(
         self, rows: int, features: Sequence[Column], outputs: Sequence[Column], now: float, *, decoupled: bool
     ) -> None:
+        # Enough rows to be a batch of their own, which is folded at once: arrays stay arrays.
+        whole = not self.rows and rows >= ROWS_PER_BATCH
         self.rows += rows
         self.last = now
-        for kept, column in zip(self.features, features, strict=True):
-            values = column.values
+        for i, column in enumerate(features):
+            values, kept = column.values, self.features[i]
             if type(values) is list and len(values) == rows:  # nearly always; a call a column is felt
                 kept += values
+            elif whole and isinstance(values, np.ndarray) and len(values) == rows:
+                self.features[i] = values
             else:
                 kept.extend(_fitted(values, rows))
         for i, column in enumerate(outputs):

@@ -275,7 +275,9 @@ ARRAYS = [
 
 @pytest.mark.parametrize("array", ARRAYS, ids=lambda array: array.dtype.name)
 @pytest.mark.parametrize("type", [None, *ColumnType])
-def test_an_array_is_read_as_the_list_of_its_values(array, type):
+@pytest.mark.parametrize("rows", [3, ROWS_PER_BATCH + 44])
+def test_an_array_is_read_as_the_list_of_its_values(array, type, rows):
+    array = np.resize(array, rows)
     expectation = Expectation(type=type)
     batches = []
     for values in (array, array.tolist()):
