@@ -65,8 +65,8 @@ class OpenInferenceGrpc(GrpcService):
         response = _response(method, message)
         if method in self.streams and not response.has(_TENSORS):
             return 0, []
-        # A parameter of a requested output; the word is nowhere else in a request.
-        classified = b"classification" in asked.data
+        # A parameter of a requested output. In a stream it would be looked for once for each answer.
+        classified = method not in self.streams and b"classification" in asked.data
         unnamed = predictions.UNNAMED
         found = _tensors(response, _RAW_OUTPUTS)
         return tensors.together(
@@ -100,19 +100,19 @@ def _tensors(message: Message, raw: int) -> list[dict[str, Any]]:
     if not found:
         raise Undecodable(Undecoded.SHAPE, "there are no tensors")
     columns.check_width(len(found))
-    raws = _raws(found, message.spans(raw))
+    raws = _raws(message, found, message.spans(raw))
     content_type = _content_type(message)
     return [_tensor(tensor, raws[i], content_type) for i, tensor in enumerate(found)]
 
 
-def _raws(found: list[Message], raws: list[memoryview]) -> list[memoryview | None]:
+def _raws(message: Message, found: list[Message], raws: list[memoryview]) -> list[memoryview | None]:
     """The raw data of each tensor; None for those in shared memory.
 
     It is in the order of the tensors without contents. One in shared memory may have an empty one, or none.
     Raises Undecodable if there are more than tensors to take them.
     """
     bare = [i for i, tensor in enumerate(found) if not tensor.has(_CONTENTS) or not tensor.span(_CONTENTS)]
-    if len(raws) == len(bare) == len(found) and not found[0].mentions(_REGION):
+    if len(raws) == len(bare) == len(found) and not message.mentions(_REGION):
         return [*raws]  # nearly always
     elsewhere = {i for i in bare if _in_shared_memory(found[i])}
     takers = bare if len(raws) == len(bare) else [i for i in bare if i not in elsewhere]

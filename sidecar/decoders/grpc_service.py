@@ -115,9 +115,8 @@ class GrpcService:
         if inference.error:
             return
         _check(reader, problem)
-        inference.outputs = _rows_of(reader, messages, lambda message: self.outputs(method, message, asked))[
-            1
-        ]
+        found = _rows_of(reader, messages, lambda message: self.outputs(method, message, asked))
+        inference.outputs = found[1]
 
     def _is_empty(self, method: str, problem: Undecodable | None) -> bool:
         """Whether nothing was said where nothing needs to be."""

@@ -58,11 +58,12 @@ class Reader:
     def read(self, data: bytes, at: int = 0, end: int | None = None) -> "Message":
         """The fields of the message in `data[at:end]`, as far as they can be read."""
         fields: dict[int, list[Field]] = {}
+        stop = len(data) if end is None else end
         try:
-            self._scan(fields, data, at, len(data) if end is None else end)
+            self._scan(fields, data, at, stop)
         except Undecodable as error:
             self.problem = self.problem or error
-        return Message(self, data, fields)
+        return Message(self, data, at, stop, fields)
 
     def _scan(self, fields: dict[int, list[Field]], data: bytes, at: int, end: int) -> None:
         left = self._left - 1
@@ -102,11 +103,15 @@ class Reader:
 class Message:
     """The fields of one message by their numbers. A field of an unexpected wire type is not there."""
 
-    __slots__ = ("_data", "_fields", "_reader")
+    __slots__ = ("_data", "_end", "_fields", "_reader", "_start")
 
-    def __init__(self, reader: Reader, data: bytes, fields: dict[int, list[Field]]) -> None:
+    def __init__(
+        self, reader: Reader, data: bytes, start: int, end: int, fields: dict[int, list[Field]]
+    ) -> None:
         self._reader = reader
         self._data = data
+        self._start = start
+        self._end = end
         self._fields = fields
 
     @property
@@ -119,8 +124,8 @@ class Message:
         return bool(self._fields.get(number))
 
     def mentions(self, text: bytes) -> bool:
-        """Whether the body it came in holds these bytes anywhere: to do without a closer look."""
-        return text in self._data
+        """Whether it holds these bytes anywhere: to do without a closer look."""
+        return self._data.find(text, self._start, self._end) >= 0
 
     def span(self, number: int) -> memoryview:
         """The bytes of a field: the last one counts; none if it is not there."""
@@ -152,7 +157,7 @@ class Message:
         for kind, start, end in reversed(self._fields.get(number, _NONE)):
             if kind == BYTES:
                 return self._reader.read(self._data, start, end)
-        return Message(self._reader, b"", {})
+        return Message(self._reader, b"", 0, 0, {})
 
     def messages(self, number: int) -> list["Message"]:
         """The message in each occurrence of a field; none once the body is known to be wrong."""

@@ -77,6 +77,12 @@ def test_fields_of_numbers_that_nobody_reads_are_stepped_over():
     assert reader.problem is None
 
 
+def test_what_a_message_mentions_is_in_itself():
+    message, _ = read(bytes_field(1, "here") + bytes_field(2, bytes_field(1, "inside")))
+    assert message.mentions(b"here") and message.mentions(b"inside") and not message.mentions(b"there")
+    assert message.message(2).mentions(b"inside") and not message.message(2).mentions(b"here")
+
+
 def test_text_that_is_none_is_empty():
     message, reader = read(bytes_field(1, b"\xff"))
     assert message.text(1) == "" and message.span(1) == b"\xff" and reader.problem is None
