@@ -26,7 +26,8 @@ One million rows a kind: 0 found leaves up to 3 per million possible (95 %).
     sd x2      -             153
     sd x.5     603           -
 
-State is 14 kB a feature as Python counts it, 5 of them scores kept for a restart; the windows of river, which it cannot see, come on top.
+State is 14 kB a feature as Python counts it, 5 of them scores kept for a restart; the
+windows of river, which it cannot see, come on top.
 """
 
 import argparse
