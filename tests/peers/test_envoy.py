@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import gzip
 import json
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,9 @@ from sidecar.exchange import Exchange, Outcome
 from sidecar.ingest.ext_proc import ExtProc
 from sidecar.ingest.intake import Intake
 from sidecar.registry import Registry
+from tests.peers.running import program
 
-ENVOY = Path(os.environ.get("PEERS", "")) / "bin" / "envoy"
+ENVOY = program("envoy", "envoy")
 _TYPE = "type.googleapis.com/envoy.extensions"
 _HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
