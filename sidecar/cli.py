@@ -89,7 +89,7 @@ def _parser() -> _Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
     adders = (
         _run, _relay, _observe, _check, _profile, _replay, _explain, _rules,
-        _dashboards, _demo, _probe, _redirect, _version,
+        _dashboards, _demo, _probe, _redirect, _webhook, _version,
     )  # fmt: skip
     for add in adders:
         add(commands)
@@ -235,6 +235,18 @@ def _redirect(commands: "_Commands[_Parser]") -> None:
     parser.add_argument("--port", metavar="N", type=_port, required=True, help="the model server's port")
     parser.add_argument("--to", metavar="N", type=_port, default=18080, help="the sidecar's port (18080)")
     parser.add_argument("--remove", action="store_true", help="take the rules away again")
+
+
+def _webhook(commands: "_Commands[_Parser]") -> None:
+    help = "answer Kubernetes' API server, which asks what to add to a pod"
+    example = "sidecar webhook --tls-cert tls.crt --tls-key tls.key --injection injection.yaml"
+    parser = _command(commands, "webhook", help, example)
+    parser.add_argument("--listen", metavar="ADDRESS", default="0.0.0.0:8443", help="(0.0.0.0:8443)")
+    parser.add_argument("--tls-cert", metavar="FILE", required=True, help="PEM; read again when it changes")
+    parser.add_argument("--tls-key", metavar="FILE", required=True, help="PEM")
+    parser.add_argument(
+        "--injection", metavar="FILE", required=True, help="what is added; the chart writes it"
+    )
 
 
 def _version(commands: "_Commands[_Parser]") -> None:

@@ -200,3 +200,19 @@ def redirect(chosen: argparse.Namespace) -> int:
     from sidecar.redirecting import redirect as change
 
     return change(chosen.port, chosen.to, remove=chosen.remove)
+
+
+def webhook(chosen: argparse.Namespace) -> int:
+    """`sidecar webhook`."""
+    import asyncio
+
+    from sidecar import logs
+    from sidecar.admission import injection, server
+    from sidecar.admission.cluster import Cluster
+
+    described = injection.load(chosen.injection)
+    contexts = server.certificate(chosen.tls_cert, chosen.tls_key)
+    address = Address.parse(chosen.listen)
+    logs.configure("webhook")
+    answering = server.Webhook(described, Cluster.of_this_pod())
+    return asyncio.run(server.run(answering, address, contexts))

@@ -13,7 +13,7 @@ from sidecar import __version__
 
 COMMANDS = (
     "run", "relay", "observe", "check", "profile", "replay", "rules", "dashboards",
-    "demo", "probe", "redirect", "version",
+    "demo", "probe", "redirect", "webhook", "version",
 )  # fmt: skip
 
 

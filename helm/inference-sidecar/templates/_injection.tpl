@@ -25,4 +25,7 @@ redirectContainer:
   {{- include "inference-sidecar.redirectContainer" (dict "context" . "port" "%modelPort%") | nindent 2 }}
 volumes:
   {{- include "inference-sidecar.volumes" (dict "context" . "configMap" "%configMap%") | nindent 2 }}
+# The API server's selectors leave these out already; the webhook does so too.
+excludedNamespaces:
+  {{- include "inference-sidecar.excludedNamespaces" . | nindent 2 }}
 {{- end -}}
