@@ -52,7 +52,7 @@ class State:
         # One thread: what is asked for first is written first, also when nobody waits for it any more.
         self._thread = ThreadPoolExecutor(1, "state") if directory else None
         self._keeping: set[asyncio.Future[None]] = set()
-        self._failing = ""
+        self._failing: dict[str, str] = {}  # by file: why
         self._learnt: frozenset[str] = frozenset()
 
     # --- at the start ----------------------------------------------------------------------------
@@ -133,7 +133,7 @@ class State:
         kept.add_done_callback(self._keeping.discard)
         done, _ = await asyncio.wait([kept], timeout=KEEP_SECONDS)
         if not done:
-            self._failed("slow", f"writing takes longer than {KEEP_SECONDS:g} s")
+            self._failed("slow", f"writing takes longer than {KEEP_SECONDS:g} s", COUNTERS)
 
     async def run(self) -> None:
         """Save every minute, and when a reference was learnt, until cancelled."""
@@ -194,17 +194,16 @@ class State:
         assert self._directory is not None
         failure = await loop.run_in_executor(self._thread, _store, self._directory, name, data, sync)
         if failure is not None:
-            self._failed(*failure)
-        elif self._failing:
-            log.info("state: saved again")
-            self._failing = ""
+            self._failed(*failure, name)
+        elif self._failing.pop(name, ""):
+            log.info("state: %s is saved again", name)
 
-    def _failed(self, reason: str, what: str) -> None:
+    def _failed(self, reason: str, what: str, name: str = "") -> None:
         """Count each time, say it once."""
         self._failures.add(1, reason)
-        if reason != self._failing:
-            self._failing = reason
-            log.error("state: cannot be saved (%s): %s; traffic goes on", reason, what)
+        if self._failing.get(name) != reason:
+            self._failing[name] = reason
+            log.error("state: %s cannot be saved (%s): %s; traffic goes on", name or "it", reason, what)
 
     def _set_aside(self, name: str, reason: str, what: str) -> None:
         self._failures.add(1, reason)

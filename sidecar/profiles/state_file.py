@@ -124,12 +124,17 @@ class Directory:
     def write(self, name: str, data: bytes, *, sync: bool) -> None:
         """Replace a file in one step; with `sync` it is on the disk when this returns."""
         aside = self.path / f".{name}.new"
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            if sync:
-                os.fsync(file.fileno())
-        os.replace(aside, self.path / name)
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+            with open(os.open(aside, flags, 0o600), "wb") as file:
+                file.write(data)
+                file.flush()
+                if sync:
+                    os.fsync(file.fileno())
+            os.replace(aside, self.path / name)
+        except OSError:
+            self.remove(aside.name)  # half a file would take the room that the next one needs
+            raise
         if sync:
             self._sync_names()
 

@@ -80,7 +80,7 @@ def _rows(
     if not replaying.rows:
         raise UsageError(f"{data}: has no rows")
     if reference is not None and (absent := absent_outputs(reference, list(seen))):
-        _say(f"{data} has no column {', '.join(absent)}: without it outputs are not judged")
+        _say(f"{data} has no column {', '.join(absent)}: of the outputs these are not judged")
     if reference is None:
         _say(_learnt(replaying.learning))
     head = _head(replaying.rows, seconds, references.of(model), replaying.findings.detections(models=False))

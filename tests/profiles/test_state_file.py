@@ -83,6 +83,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
         directory.write("x.json", dump(SCHEMA, {}), sync=True)
     assert reason_of(error.value) == "disk_full"
     assert directory.read("x.json", SCHEMA) == DOCUMENT
+    assert os.listdir(tmp_path) == ["x.json"]
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_outputs_that_were_not_recorded_are_said_not_to_be_judged(reference, tmp
         "size_of_downpayment,driver_tenure,y_pred"  # fmt: skip
     (tmp_path / "a.csv").write_text(f"{names}\n" + "1,2,0 - 20K €,1,1,True,20%,1,1\n" * 100)
     done = sidecar("replay", tmp_path / "a.csv", "--reference", reference, "--format", "json")
-    assert "has no column y_pred_proba: without it outputs are not judged" in done.stderr
+    assert "has no column y_pred_proba: of the outputs these are not judged" in done.stderr
     assert json.loads(done.stdout)["rows"] == 100
 
 
