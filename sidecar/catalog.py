@@ -75,6 +75,23 @@ MODEL_INFO = _model_metric(
     "inference_model_info", GAUGE, "1 for each model seen; the labels are the information.",
     "protocol",
 )  # fmt: skip
+VERSION_FIRST_SEEN = _model_metric(
+    "inference_model_version_first_seen_timestamp_seconds", GAUGE,
+    "When a version of a model first answered here, in seconds since the epoch.", unit="s",
+)  # fmt: skip
+VERSION_CHANGES = _model_metric(
+    "inference_model_version_changes_total", COUNTER,
+    "Times that a version began to answer beside or after another; the first one is no change.",
+    unit="{change}",
+)  # fmt: skip
+VERSION_APPROVED = _model_metric(
+    "inference_model_version_approved", GAUGE,
+    "1 if the version that answers is in approved_versions, 0 if not; only where there is such a list.",
+)  # fmt: skip
+OWNER_INFO = _model_metric(
+    "inference_model_owner_info", GAUGE, "1; whom a model belongs to and where its own runbook is.",
+    "owner", "runbook",
+)  # fmt: skip
 
 # --- features ----------------------------------------------------------------------------------------
 ROWS = _model_metric(
@@ -118,6 +135,14 @@ PREDICTIONS_INVALID = _model_metric(
     "inference_predictions_invalid_total", COUNTER, "Predictions that are not usable.",
     "output", "reason",
     unit="{prediction}", capped=("output",), closed={"reason": INVALID_REASONS},
+)  # fmt: skip
+PREDICTION_MEAN = _model_metric(
+    "inference_prediction_mean", GAUGE, "Mean of a numeric output over the last window.", "output",
+    capped=("output",),
+)  # fmt: skip
+PREDICTION_STDDEV = _model_metric(
+    "inference_prediction_stddev", GAUGE, "Standard deviation of a numeric output over the last window.",
+    "output", capped=("output",),
 )  # fmt: skip
 
 # --- distributions and drift -------------------------------------------------------------------------
@@ -212,6 +237,10 @@ CPU_SECONDS = Metric(
 MEMORY_BYTES = Metric(
     "sidecar_memory_bytes", GAUGE, "Resident memory of each of our processes.",
     ("process",), unit="By", closed={"process": ("supervisor", "relay", "observer")},
+)  # fmt: skip
+MEMORY_LIMIT_BYTES = Metric(
+    "sidecar_memory_limit_bytes", GAUGE, "What all our processes may use together; absent without a limit.",
+    unit="By",
 )  # fmt: skip
 UNDECODED = Metric(
     "sidecar_exchanges_undecoded_total", COUNTER, "Inference exchanges whose payload could not be read.",

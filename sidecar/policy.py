@@ -8,10 +8,17 @@ from sidecar.reference import Expectation
 from sidecar.slo import DEFAULT_OBJECTIVES, Objective
 
 
+# One false page of drift a year and model: ten models are less than one a month, which on-call does not notice.
+# It is cheap, too: one a month would need 2.5 nats less of some 24, a tenth of the delay.
+YEAR_SECONDS = 365.25 * 86400.0
+
+
 @dataclass(frozen=True, slots=True)
 class ModelPolicy:
     """Everything configured for one model. `reference` is a path; `drift_page` False keeps drift a ticket.
 
+    `drift_seconds_per_page`: at most one false page of drift in so many seconds, by all `drift_replicas` together.
+    `approved_versions` None means that any version may answer.
     `features_from` is "reference" or "traffic": whether the reference names the columns of a matrix.
     """
 
@@ -19,9 +26,12 @@ class ModelPolicy:
     expectations: Mapping[str, Expectation] = field(default_factory=dict)
     reference: str | None = None
     drift_page: bool = True
+    drift_seconds_per_page: float = YEAR_SECONDS
+    drift_replicas: int = 1
     features_from: str = "reference"
     owner: str = ""
     runbook: str = ""
+    approved_versions: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,13 +265,19 @@ class JudgedSection(Section):
 class PolicySection(JudgedSection):
     """What is said for one model, or for `*`: every model that has no entry of its own."""
 
-    later = frozenset({"approved_versions", "metrics"})
-    owner: Name | None = Field(default=None, description="Who is paged.")
+    later = frozenset({"metrics"})
+    owner: Name | None = Field(default=None, description="Who is paged: `owner` on its alerts.")
     runbook: Runbook | None = Field(
         default=None,
-        description="Where the on-call engineer reads on.",
+        description="Where the on-call engineer reads on: `model_runbook_url` on its alerts.",
+    )
+    approved_versions: list[Name] | None = Field(
+        default=None,
+        description="The versions that may answer; any other raises a ticket. Default: any may.",
+        examples=['["3", "4"]'],
     )
 
     def applied(self, base: ModelPolicy) -> ModelPolicy:
         """The policy of this model, given that of all models."""
-        return self.policy(base, self.owner, self.runbook)
+        approved = base.approved_versions if self.approved_versions is None else tuple(self.approved_versions)
+        return replace(self.policy(base, self.owner, self.runbook), approved_versions=approved)

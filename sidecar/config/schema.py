@@ -37,10 +37,11 @@ class ModelSection(Section):
         default=None, description="Name for exchanges that do not say which model they ask."
     )
     version: Name | None = Field(default=None, description="Version for exchanges that do not say.")
-    owner: Name | None = Field(default=None, description="Who is paged; a label on alerts.")
+    owner: Name | None = Field(default=None, description="Who is paged: `owner` on alerts.")
     runbook: Runbook | None = Field(
         default=None,
-        description="Where the on-call engineer reads on; default: the runbooks shipped with the rules.",
+        description="Where the on-call engineer reads on: `model_runbook_url` on alerts, beside "
+        "the page of the alert itself.",
     )
 
 

@@ -20,6 +20,7 @@ from sidecar import __version__, catalog, clock
 from sidecar.address import Address
 from sidecar.admin.server import create_app, serve
 from sidecar.admin.status import Details
+from sidecar.cgroup import Cgroup
 from sidecar.config import Settings
 from sidecar.exporters.otlp_settings import otlp_settings
 from sidecar.ingest.ingesting import Ingesting
@@ -69,6 +70,9 @@ class Observing:
             self._restarts.add(0, reason)
         self._registry.gauge(catalog.BUILD_INFO).set(1, __version__, platform.python_version())
         self._registry.gauge(catalog.CONFIG_RELOAD_SUCCESSFUL).set(1)
+        limit = Cgroup().memory_limit()
+        if limit is not None:
+            self._registry.gauge(catalog.MEMORY_LIMIT_BYTES).set(limit)
         self._registry.before_snapshot(self._own_cost)
 
     async def start(self) -> None:

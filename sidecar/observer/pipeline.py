@@ -17,8 +17,10 @@ from sidecar.monitors.in_flight import InFlight
 from sidecar.monitors.objectives import Objectives
 from sidecar.monitors.predictions import Predictions
 from sidecar.monitors.rows import Rows
+from sidecar.monitors.scores import Scores
 from sidecar.monitors.traffic import Traffic
 from sidecar.monitors.undecoded import UndecodedExchanges
+from sidecar.monitors.versions import Versions
 from sidecar.observer.attribution import Attribution
 from sidecar.observer.naming import Naming
 from sidecar.observer.observer import Observer
@@ -48,6 +50,7 @@ class Pipeline:
         row_monitors = (
             Features(self.registry),
             Predictions(self.registry, self.references),
+            Scores(self.registry),
             objectives,
             Distribution(self.registry, policies, self.references),
             self.drift,
@@ -55,11 +58,13 @@ class Pipeline:
         )
         self.rows = Rows(row_monitors, policies, self.references)
         generations = Generations(self.registry)
+        self.versions = Versions(self.registry, policies)
         in_flight = InFlight(self.registry, lambda: self.observer.open_models(now))
         self.registry.before_snapshot(in_flight.refresh)
         self.observer.expiring = (attribution, self.rows, generations)
         self.observer.monitors = (
             Traffic(self.registry),
+            self.versions,
             UndecodedExchanges(self.registry),
             generations,
             objectives,
@@ -74,6 +79,7 @@ class Pipeline:
         for name, version, protocol, *_ in list(requests.values):
             info.set(1, name, version, protocol)
             self.objectives.introduce((name, version))
+            self.versions.introduce((name, version))
 
 
 def load_references(settings: Settings) -> tuple[dict[str, Reference], Reference | None]:

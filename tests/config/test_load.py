@@ -38,7 +38,8 @@ slos:
   prediction_validity: {objective: 99}
 drift: {page: false}
 models:
-  fraud: {reference: /fraud.json, slos: {availability: {objective: 99}}, owner: fraud-ml, drift: {page: yes}}
+  fraud: {reference: /fraud.json, slos: {availability: {objective: 99}}, owner: fraud-ml, drift: {page: yes},
+          approved_versions: [3, 4.10]}
   "*": {owner: platform}
 otlp: {endpoint: "http://collector:4317"}
 ingest: {cloudevents: 127.0.0.1:18090, ext_proc: "[::1]:18091"}
@@ -86,8 +87,8 @@ BAD = [
     ("state: {dir: []}", "state.dir: a list is not allowed; give the path of a directory"),
     ("state: {directory: /s}", "state.directory: no such key; the only key here is dir"),
     ("drift: {budget: 1}", "drift.budget: not supported by this version; leave it out"),
-    ("models: {fraud: {approved_versions: [3]}}",
-     "models.fraud.approved_versions: not supported by this version; leave it out"),
+    ("models: {fraud: {approved_versions: ['']}}",
+     "models.fraud.approved_versions[0]: '' is not allowed; give a name"),
     ("otlp: {headers: {authorization: hunter2}}",
      "otlp.headers: not supported by this version; use the OTEL_EXPORTER_OTLP_* and OTEL_METRIC_* variables"),
     # --- payload
@@ -184,7 +185,7 @@ BAD = [
     ("workers: 0", "workers: 0 is not allowed; give a number of processes from 1 to 64"),
     ("workers: two", "workers: two is not allowed; give a number of processes from 1 to 64"),
     ("models: {fraud: 3}", "models.fraud: 3 is not allowed; give a mapping with keys such as "
-     "reference, features, features_from, slos, drift, payload, owner, runbook"),
+     "reference, features, features_from, slos, drift, payload, owner, runbook, approved_versions"),
     ("model: {owner: ''}", "model.owner: '' is not allowed; give a name"),
     ("model: {name: [a]}", "model.name: a list is not allowed; give a name"),
     ('model: {name: "a\\nb"}', "model.name: 'a\\nb' is not allowed; give a name"),
@@ -363,6 +364,7 @@ def test_a_model_inherits_what_it_does_not_say(tmp_path):
         False,
     )
     assert fraud.runbook == other.runbook == "https://wiki.example/churn"
+    assert (fraud.approved_versions, other.approved_versions) == (("3", "4.10"), None)
     assert fraud.expectations == other.expectations
     objectives = {o.slo: o.objective for o in fraud.objectives}
     assert objectives == {

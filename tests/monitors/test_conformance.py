@@ -20,8 +20,10 @@ from sidecar.monitors.in_flight import InFlight
 from sidecar.monitors.objectives import Objectives
 from sidecar.monitors.predictions import Predictions
 from sidecar.monitors.rows import Rows
+from sidecar.monitors.scores import Scores
 from sidecar.monitors.traffic import Traffic
 from sidecar.monitors.undecoded import UndecodedExchanges
+from sidecar.monitors.versions import Versions
 from sidecar.observer.attribution import Attribution
 from sidecar.policy import ModelPolicy, Policies
 from sidecar.reference import ColumnProfile, ColumnType, Expectation
@@ -40,6 +42,8 @@ POLICIES = Policies(
             Objective("prediction_validity", Decimal(99)),
         ),
         expectations={"a": Expectation(min=0, max=1, required=True), "b": Expectation(values=("x", "y"))},
+        owner="team",
+        approved_versions=("1",),
     ),
     model=ModelRef("configured", "1"),
 )
@@ -58,12 +62,12 @@ class Everything:
         self.attribution = Attribution(POLICIES)
         objectives = Objectives(registry, POLICIES)
         self.rows = Rows(
-            [Features(registry), Predictions(registry, references),
+            [Features(registry), Predictions(registry, references), Scores(registry),
              Distribution(registry, POLICIES, references), Drift(registry, references, POLICIES), objectives],
             POLICIES, references,
         )  # fmt: skip
         in_flight = InFlight(registry, list)
-        self.monitors = [Traffic(registry), UndecodedExchanges(registry), Generations(registry), in_flight,
+        self.monitors = [Traffic(registry), Versions(registry, POLICIES), UndecodedExchanges(registry), Generations(registry), in_flight,
                          objectives, self.rows]  # fmt: skip
         registry.before_snapshot(self.rows.flush)
 
