@@ -217,8 +217,9 @@ def _store(directory: Directory, name: str, data: Callable[[], bytes], sync: boo
             return "in_use", "another observer keeps its state there"
         directory.write(name, data(), sync=sync)
     except Exception as error:
-        # What is there is older than what is shown: better none than counters that go back.
-        directory.remove(name)
+        if name == COUNTERS:
+            # They are older than what is shown: better none than counters that go back.
+            directory.remove(name)
         if isinstance(error, OSError):
             return reason_of(error), str(error)
         return "other", f"{type(error).__name__}: {error}"  # a fault of ours must cost no scrape

@@ -189,15 +189,18 @@ async def test_monitors_cut_at_any_of_many_bytes_never_raise(tmp_path):
 async def test_what_cannot_be_written_is_counted_and_stale_counters_are_not_left_behind(
     tmp_path, monkeypatch, number, reason
 ):
-    before = Observer(tmp_path).sees(7)
-    await before.shows()
+    before = Observer(tmp_path).sees(7).learns()
+    await before.saves()
     with monkeypatch.context() as broken:
         broken.setattr(os, "replace", raising(OSError(number, os.strerror(number))))
-        await before.sees(3).shows()
-    assert before.failures(reason) == 1
+        await before.sees(3).saves()
+    assert before.failures(reason) == 2
     before.killed()
+    after = Observer(tmp_path)
     # From 7, Prometheus would count 7 once more; from 0 it takes the reset for what it is.
-    assert Observer(tmp_path).requests == 0
+    assert after.requests == 0
+    # What was learnt is not worse for being a minute old.
+    assert after.pipeline.references.of("m") is not None
 
 
 async def test_it_is_saved_again_once_it_can_be(tmp_path, monkeypatch):
