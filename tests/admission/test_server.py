@@ -194,10 +194,11 @@ async def test_http2_is_not_offered(tmp_path):
     contexts = certificate(*signer.issue("webhook", "tls"))
     async with serving(Webhook(injection()), Address("127.0.0.1", 0), contexts) as port:
         context = ssl.create_default_context(cafile=signer.ca)
-        context.set_alpn_protocols(["h2", "http/1.1"])
-        _, writer = await asyncio.open_connection("localhost", port, ssl=context)
-        assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
-        writer.close()
+        for offered, agreed in ((["h2", "http/1.1"], "http/1.1"), (["h2"], None)):
+            context.set_alpn_protocols(offered)
+            _, writer = await asyncio.open_connection("localhost", port, ssl=context)
+            assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == agreed
+            writer.close()
 
 
 async def test_while_draining_it_is_not_ready_and_still_healthy(tmp_path):
