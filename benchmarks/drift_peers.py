@@ -1,6 +1,6 @@
 """Drift found by `sidecar replay`, NannyML and Evidently in the same recorded rows, and what it costs each.
 
-    .venv/bin/python benchmarks/drift_peers.py [--rows 100000] [--only NAME]
+    python -m benchmarks.drift_peers [--rows 100000] [--only NAME]
 
 Car loans: a reference of 15,000 rows, then 30,000 rows in which five of eight columns change at row 15,000
 (tests/cases/drift). Speed: 30 normal features in memory. Every contestant runs in a process of its own;

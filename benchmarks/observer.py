@@ -1,6 +1,6 @@
 """The whole observer fed from memory: frames of the tee → exchanges → inferences → monitors, one core.
 
-    python benchmarks/observer.py [--exchanges 20000] [--reference] [--profile]
+    python -m benchmarks.observer [--exchanges 20000] [--reference] [--profile]
 
 Each exchange is an Open Inference V2 request of 2 rows × 12 features (one tensor a feature, or one tensor of
 shape [2, 12]) and its answer, on 16 keep-alive connections. Prints exchanges a second and what they cost.

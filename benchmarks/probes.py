@@ -1,6 +1,6 @@
 """How fast both probes answer while the observer is stopped and traffic goes on.
 
-python benchmarks/probes.py [--seconds 60]
+python -m benchmarks.probes [--seconds 60]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """What sharing a CPU quota with the observer costs the relay.
 
-    sudo python benchmarks/quota.py [--cores 0.5] [--rate 300] [--rounds 5] [--seconds 10]
+    sudo python -m benchmarks.quota [--cores 0.5] [--rate 300] [--rounds 5] [--seconds 10]
 
 Puts the whole sidecar into a control group with a quota and sends requests at a fixed rate, from outside of
 it. Every round measures the relay alone, relay and observer, and, for scale, the relay beside a process of
@@ -26,7 +26,8 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks.relay import ANSWER, REQUEST, answers, free_port, tree
+from benchmarks.proxies import ANSWER, REQUEST, answers, free_port
+from benchmarks.relay import tree
 from tests.containers.groups import Group, group, why_not
 
 CONNECTIONS = 8

@@ -1,6 +1,6 @@
 """The relay beside nginx, HAProxy and Envoy, in front of the same upstream, in one run.
 
-    python benchmarks/relay.py [--rounds 5] [--seconds 3] [--only NAME …]
+    python -m benchmarks.relay [--rounds 5] [--seconds 3] [--only NAME …]
 
 Shared machines drift, so absolute figures mean little: every round runs every proxy in turn and the
 figures to read are ratios within a round, with their spread. nginx and HAProxy come from the system's
@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from proxies import (
+from benchmarks.proxies import (
     BODY,
     REQUEST,
     Proxy,

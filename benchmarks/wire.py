@@ -1,6 +1,6 @@
 """What reading traffic costs: microseconds per small exchange, best of many rounds.
 
-Run: python benchmarks/wire.py. Beside our reader, a bare httptools pair that only collects the same bodies
+Run: python -m benchmarks.wire. Beside our reader, a bare httptools pair that only collects the same bodies
 and fields, as a yardstick for the machine at this moment.
 """
 
