@@ -9,7 +9,7 @@ BIN := .venv/bin
 RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed
 # The programs that only `test-peers` needs: each has an environment of its own, .venv-peers/NAME.
-PEERS ?= triton mlserver mlflow generative
+PEERS ?= triton mlserver mlflow generative envoy
 ifeq ($(PEERS),all)
 override PEERS := $(patsubst tests/peers/versions/%.in,%,$(wildcard tests/peers/versions/*.in))
 endif

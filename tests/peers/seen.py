@@ -75,11 +75,11 @@ class Observed:
 
 
 @contextlib.contextmanager
-def observed(directory: Path, *upstreams: str) -> Iterator[Observed]:
-    """One sidecar with a route to each of the upstreams, configured by nothing else."""
+def observed(directory: Path, *upstreams: str, **more: Any) -> Iterator[Observed]:
+    """One sidecar with a route to each of the upstreams; `more` is all else that is configured."""
     routes = [{"listen": "127.0.0.1:0", "upstream": upstream} for upstream in upstreams]
     file = directory / "sidecar.yaml"
-    file.write_text(yaml.safe_dump({"routes": routes, "admin": "127.0.0.1:0"}))
+    file.write_text(yaml.safe_dump({"routes": routes, "admin": "127.0.0.1:0", **more}))
     with started(directory, "run", "--config", str(file)) as running:
         until(lambda: _ADMIN.search(running.said()) is not None, "its ports in the log", running)
         [admin] = _ADMIN.findall(running.said())
