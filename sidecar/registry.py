@@ -8,19 +8,39 @@ anywhere. A family that is full counts what it could not hold under `__other__`,
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sidecar import catalog, clock
+from sidecar.exponential import Exponential
 from sidecar.metric import OTHER, Metric, MetricKind
 
 Labels = tuple[str, ...]
 
+# Exemplars of one family: two hundred bytes each. Past it only the buckets that have one get a newer one.
+EXEMPLARS_LIMIT = 1_000
+
+
+class Exemplar(NamedTuple):
+    """One observation and the trace it came from. `time` is wall clock, seconds; ids are hexadecimal."""
+
+    value: float
+    time: float
+    trace_id: str
+    span_id: str
+
 
 @dataclass(slots=True)
 class Distribution:
-    """A histogram's state: `counts[i]` observations in bucket i, the last one being +Inf."""
+    """A histogram's state: `counts[i]` observations in bucket i, the last one being +Inf.
+
+    `exemplars` holds the newest of each bucket that has one. `exponential` counts the same observations
+    again, where that is wanted.
+    """
 
     counts: list[int]
     sum: float = 0.0
+    exemplars: dict[int, Exemplar] | None = None
+    exponential: Exponential | None = None
 
     @property
     def count(self) -> int:
@@ -94,12 +114,41 @@ class Histogram(Family):
     """Observations in the metric's buckets."""
 
     values: dict[Labels, Distribution]  # type: ignore[assignment]
+    exponential = False
+    exemplars_limit = EXEMPLARS_LIMIT
+    _exemplars = 0
 
     def observe(self, value: float, *labels: str) -> None:
         """Count one observation."""
         series = self.values.get(labels) or self._series(labels)
         series.counts[bisect_left(self.metric.buckets, value)] += 1
         series.sum += value
+        if series.exponential is not None:
+            series.exponential.add(value)
+
+    def exemplify(self, exemplar: Exemplar, *labels: str) -> None:
+        """Remember where an observation came from, in place of an older one of its bucket."""
+        series = self.values.get(labels)
+        if series is None:
+            return
+        bucket = bisect_left(self.metric.buckets, exemplar.value)
+        exemplars = series.exemplars or {}
+        if bucket not in exemplars:
+            if self._exemplars >= self.exemplars_limit:
+                return
+            self._exemplars += 1
+        exemplars[bucket] = exemplar
+        series.exemplars = exemplars
+
+    def discard(self, *labels: str) -> None:
+        """See `Family`."""
+        super().discard(*labels)
+        self._count_exemplars()
+
+    def remove(self, **match: str) -> None:
+        """See `Family`."""
+        super().remove(**match)
+        self._count_exemplars()
 
     def touch(self, *labels: str) -> None:
         """Make a series exist with no observation."""
@@ -108,11 +157,18 @@ class Histogram(Family):
     def set_total(self, counts: Iterable[int], total: float, *labels: str) -> None:
         """Take over a histogram counted elsewhere."""
         series = self._series(labels)
-        series.counts, series.sum = list(counts), total
+        series.counts, series.sum, series.exponential = list(counts), total, None
 
     def _series(self, labels: Labels) -> Distribution:
         place = labels if labels in self.values else self._place(labels)
-        return self.values.setdefault(place, Distribution([0] * (len(self.metric.buckets) + 1)))
+        series = self.values.get(place)
+        if series is None:
+            series = self.values[place] = Distribution([0] * (len(self.metric.buckets) + 1))
+            series.exponential = Exponential(clock.wall()) if self.exponential else None
+        return series
+
+    def _count_exemplars(self) -> None:
+        self._exemplars = sum(len(series.exemplars or ()) for series in self.values.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +177,11 @@ class FamilySnapshot:
 
     metric: Metric
     series: list[tuple[Labels, Value]]
+
+    @property
+    def exponential(self) -> bool:
+        """Whether every series was counted exponentially, too: what is counted elsewhere is not."""
+        return all(isinstance(v, Distribution) and v.exponential is not None for _, v in self.series)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +231,18 @@ class Registry:
         assert isinstance(family, Histogram)
         return family
 
+    def keep_exponential(self) -> None:
+        """Count histograms exponentially, too, from now on. Before any traffic."""
+        for family in self._families.values():
+            if isinstance(family, Histogram):
+                family.exponential = True
+
+    def keep_no_exemplars(self) -> None:
+        """Remember no traces."""
+        for family in self._families.values():
+            if isinstance(family, Histogram):
+                family.exemplars_limit = 0
+
     def before_snapshot(self, fold: Callable[[], None]) -> None:
         """Call `fold` before each snapshot: monitors that batch bring their counts up to date."""
         self._before_snapshot.append(fold)
@@ -194,6 +267,8 @@ class Registry:
             return
         before = family.values.get(labels, 0.0) if isinstance(family, Counter) else 0.0
         family.values[labels] = _copy(value) if isinstance(value, Distribution) else value + float(before)
+        if isinstance(family, Histogram) and family.exponential:
+            family.values[labels].exponential = Exponential(clock.wall())
 
     def forget(self, **match: str) -> None:
         """Remove, in every family that has these labels, the series with these values."""
@@ -217,4 +292,8 @@ class Registry:
 
 
 def _copy(value: Value) -> Value:
-    return Distribution(list(value.counts), value.sum) if isinstance(value, Distribution) else value
+    if not isinstance(value, Distribution):
+        return value
+    exemplars = dict(value.exemplars) if value.exemplars else None
+    exponential = value.exponential.copy() if value.exponential else None
+    return Distribution(list(value.counts), value.sum, exemplars, exponential)

@@ -4,29 +4,29 @@ The observer offers a snapshot at each interval and moves on. There is room for 
 place. At most one export is in flight. Totals are cumulative, so nothing is lost with a snapshot that was
 skipped or refused; for delta the next one reaches back to the last that arrived.
 
-The trap: the SDK's own `shutdown` may block for half a minute. `close` is bounded, last export included.
+The trap: a collector that hangs must not keep a pod from leaving. `close` is bounded, last export included.
 """
 
-import logging
 import threading
 from collections.abc import Callable
 
 from sidecar import catalog
-from sidecar.exporters.otlp_sender import SdkSender, Sender, reason
+from sidecar.exporters.otlp_health import Health
+from sidecar.exporters.otlp_sender import MetricsSender, Sender
 from sidecar.exporters.otlp_settings import OtlpSettings
+from sidecar.exporters.otlp_transport import reason
 from sidecar.registry import Registry, Snapshot
 
 # Shutting down may take this much longer because of us (a pod's whole grace period is 30 s by default).
 CLOSE_SECONDS = 2.0
 
-_SIGNAL = "metrics"
-_log = logging.getLogger(__name__)
-
 
 class OtlpExporter:
     """Exports snapshots to a collector. Methods may be called from any thread; only `close` waits."""
 
-    def __init__(self, settings: OtlpSettings, connect: Callable[[OtlpSettings], Sender] = SdkSender) -> None:
+    def __init__(
+        self, settings: OtlpSettings, connect: Callable[[OtlpSettings], Sender] = MetricsSender
+    ) -> None:
         self.settings = settings
         self._connect = connect
         self._sender: Sender | None = None
@@ -34,17 +34,14 @@ class OtlpExporter:
         self._arrived: Snapshot | None = None
         self._closing = False
         self._changed = threading.Condition()
-        self._failures = 0
-        self._failing: bool | None = None
+        self._health = Health(settings)
         self._thread = threading.Thread(target=self._run, name="otlp", daemon=True)
-        for problem in settings.problems:
-            _log.warning("%s; ignored", problem)
         self._thread.start()
 
     @property
     def failures(self) -> int:
         """Exports the collector did not take; a snapshot replaced while it was busy is one, too."""
-        return self._failures
+        return self._health.failures
 
     def count_into(self, registry: Registry) -> None:
         """Keep `sidecar_otlp_export_failures_total` up to date, from zero, at each snapshot."""
@@ -53,8 +50,8 @@ class OtlpExporter:
 
         def fold() -> None:
             nonlocal counted
-            failures = self._failures
-            counter.add(failures - counted, _SIGNAL)
+            failures = self._health.failures
+            counter.add(failures - counted, self.settings.signal)
             counted = failures
 
         registry.before_snapshot(fold)
@@ -72,7 +69,7 @@ class OtlpExporter:
             if self._closing:
                 return
             if self._slot is not None:
-                self._failures += 1
+                self._health.failures += 1
             self._slot = snapshot
             self._changed.notify()
 
@@ -96,9 +93,10 @@ class OtlpExporter:
         while (snapshot := self._take()) is not None:
             why = self._send(snapshot)
             if why:
-                self._failed(why)
+                self._health.failed(why)
             else:
-                self._succeeded(snapshot)
+                self._arrived = snapshot if self.settings.delta else None
+                self._health.succeeded()
 
     def _take(self) -> Snapshot | None:
         """The next snapshot to export; None when there will be no more."""
@@ -115,17 +113,3 @@ class OtlpExporter:
             return self._sender.send(snapshot, self._arrived)
         except Exception as error:  # whatever it is, it is not worth this thread
             return f"{reason(str(error))} ({type(error).__name__})"
-
-    def _failed(self, why: str) -> None:
-        with self._changed:
-            self._failures += 1
-        if self._failing is not True:
-            where = self.settings.destination
-            _log.warning("cannot export metrics to %s: %s; traffic is not affected", where, why)
-        self._failing = True
-
-    def _succeeded(self, snapshot: Snapshot) -> None:
-        self._arrived = snapshot if self.settings.delta else None
-        if self._failing is not False:
-            _log.info("exporting metrics to %s (%s)", self.settings.destination, self.settings.protocol)
-        self._failing = False

@@ -1,109 +1,177 @@
-"""A snapshot as OpenTelemetry's MetricsData: names, units, temporality. Pure, but imports the SDK.
+"""A snapshot as OTLP's metrics: names, units, temporality. Pure, but loads OTLP's messages.
 
-Import it late: the SDK costs memory that a sidecar without OTLP should not pay.
+The messages are filled directly: OpenTelemetry's own encoder wants its objects first, and took 48 ms of the
+interpreter for 2,900 series where this takes 13. Import it late: the messages cost memory that a sidecar
+without OTLP should not pay.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-from opentelemetry.sdk.metrics import export as sdk
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
 
+from sidecar.exporters.otlp_text import fill_resource, nanoseconds, wire_text
 from sidecar.metric import Metric, MetricKind
-from sidecar.registry import Distribution, FamilySnapshot, Labels, Snapshot, Value
+from sidecar.registry import Distribution, Exemplar, FamilySnapshot, Labels, Snapshot, Value
 
-_SCOPE = "sidecar"
+# A collector's gRPC server refuses messages over 4 MiB; a histogram takes about 400 bytes.
+MAX_POINTS_PER_REQUEST = 5_000
+
+Series = list[tuple[Labels, Value]]
 
 
-def metrics_data(
-    snapshot: Snapshot, resource: Mapping[str, str], *, delta: bool = False, since: Snapshot | None = None
-) -> sdk.MetricsData:
+def metrics_requests(
+    snapshot: Snapshot,
+    resource: Mapping[str, str],
+    *,
+    delta: bool = False,
+    since: Snapshot | None = None,
+    exemplars_since: float = 0.0,
+    most: int = MAX_POINTS_PER_REQUEST,
+) -> Iterator[ExportMetricsServiceRequest]:
     """Everything in `snapshot`, cumulative since it was started, or as delta `since` an earlier one.
 
     Families without series are left out: OTLP has no way to announce them. A total that went down (the
-    one who counts began again) is taken as it is.
+    one who counts began again) is taken as it is. Exemplars are those after `exemplars_since`, wall clock.
+    A request has `most` points at most; there is always one request.
     """
-    metrics = []
+    writer = _Writer(snapshot, since if delta else None, delta, exemplars_since)
+    request, room = _new(resource), most
     for family in snapshot.families:
-        if family.series:
-            earlier = _earlier(since, family.metric) if delta and since else {}
-            data = _data(family, snapshot, earlier, since if delta else None, delta)
-            metrics.append(sdk.Metric(family.metric.otlp_name, family.metric.help, family.metric.unit, data))
-    scope = InstrumentationScope(_SCOPE, resource.get("service.version"))
-    return sdk.MetricsData(
-        [sdk.ResourceMetrics(Resource({**resource}), [sdk.ScopeMetrics(scope, metrics, "")], "")]
+        for part in _parts(family.series, room, most):
+            if room == 0:
+                yield request
+                request, room = _new(resource), most
+            writer.write(family, part, request.resource_metrics[0].scope_metrics[0].metrics.add())
+            room -= len(part)
+    yield request
+
+
+def _new(resource: Mapping[str, str]) -> ExportMetricsServiceRequest:
+    request = ExportMetricsServiceRequest()
+    fill_resource(request.resource_metrics.add(), resource, "scope_metrics")
+    return request
+
+
+def _parts(series: Series, room: int, most: int) -> Iterator[Series]:
+    """The series in parts, the first as large as there is room, or of full size if there is none."""
+    at, size = 0, room or most
+    while at < len(series):
+        yield series[at : at + size]
+        at, size = at + size, most
+
+
+class _Writer:
+    def __init__(
+        self, snapshot: Snapshot, since: Snapshot | None, delta: bool, exemplars_since: float
+    ) -> None:
+        self._delta = delta
+        self._start = nanoseconds(since.taken if since else snapshot.started)
+        self._now = nanoseconds(snapshot.taken)
+        self._exemplars_since = exemplars_since
+        self._since = {f.metric.name: f for f in since.families} if since else {}
+        self._temporality = (
+            pb.AGGREGATION_TEMPORALITY_DELTA if delta else pb.AGGREGATION_TEMPORALITY_CUMULATIVE
+        )
+
+    def write(self, family: FamilySnapshot, series: Series, into: pb.Metric) -> None:
+        """Fill one metric with some series of a family."""
+        metric = family.metric
+        into.name, into.description, into.unit = metric.otlp_name, metric.help, metric.unit
+        before = self._since.get(metric.name)
+        earlier = dict(before.series) if before else {}
+        if metric.kind is MetricKind.GAUGE:
+            # A gauge is what it is now, whatever the temporality.
+            self._numbers(into.gauge, metric, series, {}, 0)
+        elif metric.kind is MetricKind.COUNTER:
+            into.sum.is_monotonic = True
+            into.sum.aggregation_temporality = self._temporality
+            self._numbers(into.sum, metric, series, earlier, self._start)
+        elif family.exponential:
+            into.exponential_histogram.aggregation_temporality = self._temporality
+            self._exponentials(into.exponential_histogram, metric, series, earlier)
+        else:
+            into.histogram.aggregation_temporality = self._temporality
+            self._histograms(into.histogram, metric, series, earlier)
+
+    def _numbers(
+        self, into: Any, metric: Metric, series: Series, earlier: Mapping[Labels, Value], start: int
+    ) -> None:
+        add, names, now = into.data_points.add, metric.otlp_labels, self._now
+        for labels, value in series:
+            before = earlier.get(labels, 0.0)
+            number = value - before if before <= value else value  # type: ignore[operator]
+            point = add(start_time_unix_nano=start, time_unix_nano=now, as_double=number)
+            _attributes(point, names, labels)
+
+    def _histograms(self, into: Any, metric: Metric, series: Series, earlier: Mapping[Labels, Value]) -> None:
+        names = metric.otlp_labels
+        for labels, value in series:
+            assert isinstance(value, Distribution)
+            part = _minus(value, earlier.get(labels))
+            point = into.data_points.add(
+                start_time_unix_nano=self._start,
+                time_unix_nano=self._now,
+                count=part.count,
+                sum=part.sum,
+                bucket_counts=part.counts,
+                explicit_bounds=metric.buckets,
+            )
+            _attributes(point, names, labels)
+            self._exemplars(point, value)
+
+    def _exponentials(
+        self, into: Any, metric: Metric, series: Series, earlier: Mapping[Labels, Value]
+    ) -> None:
+        names = metric.otlp_labels
+        for labels, value in series:
+            assert isinstance(value, Distribution)
+            assert value.exponential is not None
+            part, before = value.exponential, earlier.get(labels)
+            if isinstance(before, Distribution) and before.exponential is not None:
+                part = part.minus(before.exponential)
+            point = into.data_points.add(
+                start_time_unix_nano=self._start if self._delta and before else nanoseconds(part.since),
+                time_unix_nano=self._now,
+                count=part.count,
+                sum=part.sum,
+                scale=part.scale,
+                zero_count=part.zero,
+            )
+            if part.counts:
+                point.positive.offset = part.low
+                point.positive.bucket_counts.extend(
+                    part.counts.get(index, 0) for index in range(part.low, part.high + 1)
+                )
+            _attributes(point, names, labels)
+            self._exemplars(point, value)
+
+    def _exemplars(self, point: Any, value: Distribution) -> None:
+        for exemplar in (value.exemplars or {}).values():
+            if exemplar.time > self._exemplars_since:
+                _add_exemplar(point, exemplar)
+
+
+def _add_exemplar(point: Any, exemplar: Exemplar) -> None:
+    point.exemplars.add(
+        time_unix_nano=nanoseconds(exemplar.time),
+        as_double=exemplar.value,
+        trace_id=bytes.fromhex(exemplar.trace_id),
+        span_id=bytes.fromhex(exemplar.span_id),
     )
 
 
-def _earlier(since: Snapshot, metric: Metric) -> dict[Labels, Value]:
-    return next((dict(f.series) for f in since.families if f.metric.name == metric.name), {})
-
-
-def _data(
-    family: FamilySnapshot,
-    snapshot: Snapshot,
-    earlier: Mapping[Labels, Value],
-    since: Snapshot | None,
-    delta: bool,
-) -> sdk.DataT:
-    # A gauge is what it is now, whatever the temporality.
-    if family.metric.kind is MetricKind.GAUGE:
-        return sdk.Gauge(list(_numbers(family, {}, 0, _nanoseconds(snapshot.taken))))
-    start = _nanoseconds(since.taken if since else snapshot.started)
-    now = _nanoseconds(snapshot.taken)
-    temporality = sdk.AggregationTemporality.DELTA if delta else sdk.AggregationTemporality.CUMULATIVE
-    if family.metric.kind is MetricKind.HISTOGRAM:
-        return sdk.Histogram(list(_histograms(family, earlier, start, now)), temporality)
-    return sdk.Sum(list(_numbers(family, earlier, start, now)), temporality, is_monotonic=True)
-
-
-def _numbers(
-    family: FamilySnapshot, earlier: Mapping[Labels, Value], start: int, now: int
-) -> Iterator[sdk.NumberDataPoint]:
-    for labels, value in family.series:
-        assert not isinstance(value, Distribution)
-        before = earlier.get(labels, 0.0)
-        assert not isinstance(before, Distribution)
-        number = float(value - before if before <= value else value)
-        yield sdk.NumberDataPoint(_attributes(family.metric, labels), start, now, number)
-
-
-def _histograms(
-    family: FamilySnapshot, earlier: Mapping[Labels, Value], start: int, now: int
-) -> Iterator[sdk.HistogramDataPoint]:
-    for labels, value in family.series:
-        assert isinstance(value, Distribution)
-        before = earlier.get(labels)
-        part = _minus(value, before) if isinstance(before, Distribution) else value
-        yield sdk.HistogramDataPoint(
-            attributes=_attributes(family.metric, labels),
-            start_time_unix_nano=start,
-            time_unix_nano=now,
-            count=part.count,
-            sum=float(part.sum),
-            bucket_counts=part.counts,
-            explicit_bounds=family.metric.buckets,
-            # Not kept: the SDK's encoder leaves out what is None.
-            min=None,  # type: ignore[arg-type]
-            max=None,  # type: ignore[arg-type]
-        )
-
-
-def _minus(value: Distribution, before: Distribution) -> Distribution:
+def _minus(value: Distribution, before: Value | None) -> Distribution:
+    if not isinstance(before, Distribution):
+        return value
     counts = [now - then for now, then in zip(value.counts, before.counts, strict=True)]
     return value if min(counts) < 0 else Distribution(counts, value.sum - before.sum)
 
 
-def _attributes(metric: Metric, labels: Labels) -> dict[str, str]:
-    pairs = zip(metric.otlp_labels, labels, strict=True)
-    # The conventions leave an attribute out where there is nothing to say; empty labels are ours.
-    return {name: _text(value) for name, value in pairs if value or "." not in name}
-
-
-def _text(value: str) -> str:
-    """Protocol buffers refuse a lone surrogate, and one odd label must not cost the whole export."""
-    return value if value.isascii() else value.encode("utf-8", "replace").decode()
-
-
-def _nanoseconds(seconds: float) -> int:
-    return int(seconds * 1e9)
+def _attributes(point: Any, names: tuple[str, ...], labels: Labels) -> None:
+    add = point.attributes.add
+    for name, value in zip(names, labels, strict=True):
+        # The conventions leave an attribute out where there is nothing to say; empty labels are ours.
+        if value or "." not in name:
+            add(key=name).value.string_value = value if value.isascii() else wire_text(value)

@@ -1,9 +1,8 @@
-from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
 
 from sidecar import catalog
 from sidecar.catalog_generation import GEN_AI_REQUEST_DURATION
-from sidecar.exporters.otlp_data import metrics_data
+from sidecar.exporters.otlp_data import metrics_requests
 from sidecar.exporters.prometheus import render
 from sidecar.metric import Metric, MetricKind
 from sidecar.registry import Registry, Snapshot
@@ -14,7 +13,7 @@ DELTA, CUMULATIVE = pb.AGGREGATION_TEMPORALITY_DELTA, pb.AGGREGATION_TEMPORALITY
 
 
 def sent(snapshot: Snapshot, **options) -> dict[str, pb.Metric]:
-    request = encode_metrics(metrics_data(snapshot, {"service.name": "x"}, **options))
+    (request,) = metrics_requests(snapshot, {"service.name": "x"}, **options)
     (resource,) = request.resource_metrics
     (scope,) = resource.scope_metrics
     return {metric.name: metric for metric in scope.metrics}
@@ -22,7 +21,7 @@ def sent(snapshot: Snapshot, **options) -> dict[str, pb.Metric]:
 
 def test_after_the_standard_translation_otlp_says_exactly_what_a_scrape_says():
     snapshot = filled_registry(value='é"\n').snapshot()
-    request = encode_metrics(metrics_data(snapshot, {}))
+    (request,) = metrics_requests(snapshot, {})
 
     scraped = own_series(render(snapshot)[0].decode())
 

@@ -4,11 +4,14 @@ import logging
 import re
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
-from sidecar.exporters.otlp_sender import SdkSender, reason
+from sidecar.exporters import otlp_data
+from sidecar.exporters.otlp_sender import MetricsSender
 from sidecar.exporters.otlp_settings import GRPC, HTTP, OtlpSettings, otlp_settings
+from sidecar.exporters.otlp_transport import reason
 from sidecar.exporters.prometheus import render
 from tests.exporters.filled import filled_registry, own_series
 from tests.exporters.sinks import closed_port, grpc_sink, hanging_sink, http_sink
@@ -24,7 +27,7 @@ def settings_for(endpoint: str, protocol: str, **environ: str) -> OtlpSettings:
 
 
 def sent_once(settings: OtlpSettings) -> str:
-    sender = SdkSender(settings)
+    sender = MetricsSender(settings)
     try:
         return sender.send(filled_registry().snapshot(), None)
     finally:
@@ -42,7 +45,7 @@ def test_everything_a_scrape_says_arrives_at_a_real_receiver(protocol, compressi
             OTEL_EXPORTER_OTLP_COMPRESSION=compression,
             OTEL_EXPORTER_OTLP_HEADERS="Api-Key=s3cr%3Dt",
         )
-        sender = SdkSender(settings)
+        sender = MetricsSender(settings)
         assert sender.send(snapshot, None) == ""
         sender.close()
 
@@ -65,11 +68,12 @@ def test_over_http_metrics_go_to_their_path():
 
 
 def test_an_export_too_large_for_one_message_is_split(monkeypatch):
-    monkeypatch.setattr("sidecar.exporters.otlp_sender.MAX_POINTS_PER_REQUEST", 20)
+    requests = partial(otlp_data.metrics_requests, most=20)
+    monkeypatch.setattr(otlp_data, "metrics_requests", requests)
     snapshot = filled_registry().snapshot()
     for protocol, sink_of in SINKS.items():
         with sink_of() as sink:
-            sender = SdkSender(settings_for(sink.endpoint, protocol))
+            sender = MetricsSender(settings_for(sink.endpoint, protocol))
             assert sender.send(snapshot, None) == ""
             sender.close()
 
@@ -203,9 +207,9 @@ sys.exit("opentelemetry" in sys.modules or "grpc" in sys.modules)
 def test_http_does_not_load_grpc():
     program = """
 import sys
-from sidecar.exporters.otlp_sender import SdkSender
+from sidecar.exporters.otlp_sender import MetricsSender
 from sidecar.exporters.otlp_settings import OtlpSettings
-SdkSender(OtlpSettings("http://127.0.0.1:1/v1/metrics"))
+MetricsSender(OtlpSettings("http://127.0.0.1:1/v1/metrics"))
 sys.exit("grpc" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
