@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sidecar.errors import UsageError
-from sidecar.generators.links import ON_CALL_UID, Links
+from sidecar.generators.links import Links
 
 
 def generate(links: Links | None = None) -> dict[str, str]:
@@ -20,15 +20,18 @@ def generate(links: Links | None = None) -> dict[str, str]:
     try:
         from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-        from sidecar.generators.boards import on_call
+        from sidecar.generators.boards import all_boards
     except ModuleNotFoundError as error:
         raise UsageError(
             "dashboards are written with grafana-foundation-sdk, which is not installed: "
             "pip install 'inference-sidecar[dashboards]'"
         ) from error
-    board = on_call.build(links or Links()).build()
-    plain = json.loads(json.dumps(board, cls=JSONEncoder))
-    return {f"{ON_CALL_UID}.json": json.dumps(_finished(plain), indent=2, sort_keys=True) + "\n"}
+    where = links or Links()
+    boards = [json.loads(json.dumps(build(where).build(), cls=JSONEncoder)) for build in all_boards()]
+    return {
+        f"{board['uid']}.json": json.dumps(_finished(board), indent=2, sort_keys=True) + "\n"
+        for board in boards
+    }
 
 
 def _finished(board: dict[str, Any]) -> dict[str, Any]:

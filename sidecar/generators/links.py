@@ -6,6 +6,12 @@ RUNBOOKS = "https://github.com/inference-sidecar/inference-sidecar/blob/main/doc
 # Grafana resolves a path against itself; in a chat message it needs the host in front.
 DASHBOARDS = "/d"
 ON_CALL_UID = "inference-on-call"
+FLEET_UID = "inference-fleet"
+MODEL_UID = "inference-model"
+EXECUTIVE_UID = "inference-executive"
+GENERATION_UID = "inference-llm"
+VERSIONS_UID = "inference-versions"
+COST_UID = "inference-sidecar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,11 @@ class Links:
         if model:
             query += "&var-model={{ $labels.model_name | urlquery }}"
         return f"{self.dashboards}/{ON_CALL_UID}{query}"
+
+    def board(self, uid: str) -> str:
+        """Another dashboard for the model in the cell that is clicked, of the same time and installation."""
+        keep = "${__url_time_range}&${datasource:queryparam}&${namespace:queryparam}&${job:queryparam}"
+        return f"{self.dashboards}/{uid}?var-model=${{__value.raw}}&{keep}"
 
     def annotations(self, alert: str, *, model: bool) -> dict[str, str]:
         """The two link annotations that every alert carries."""

@@ -13,13 +13,13 @@ from sidecar.metric import Metric, MetricKind
 # What a scrape or an OTLP resource adds.
 TARGET = {"cluster", "namespace", "job", "instance"}
 # Series that do not come from us, and those that our recording rules make.
-OTHERS = {"up": TARGET, "ALERTS": TARGET | {"alertname", "alertstate", "severity"}}
+OTHERS = {"up": TARGET, "ALERTS": TARGET | {"alertname", "alertstate", "severity", "model_name"}}
 RECORDED = re.compile(r"slo:[a-z_]+:(ratio|increase|ratio_rate)(5m|30m|1h|2h|6h|1d|3d)?$")
 
 
 def parse(expr: str) -> Any:
     """The tree of an expression; Grafana's own variables become something of the right type."""
-    return parser.parse(expr.replace("$__rate_interval", "5m"))
+    return parser.parse(expr.replace("$__rate_interval", "5m").replace("$__range", "3h"))
 
 
 def problems(expr: str) -> list[str]:
@@ -29,15 +29,15 @@ def problems(expr: str) -> list[str]:
 
 def metrics(expr: str) -> set[str]:
     """The names of all metrics in the expression."""
-    return {selector.name for selector in _walk(parse(expr), parser.VectorSelector)}
+    return {selector.name for selector in walk(parse(expr), parser.VectorSelector)}
 
 
 def kept(expr: str) -> set[str]:
     """The labels that a result of the expression can have: those of its left-most operand."""
     node = parse(expr)
     while not isinstance(node, parser.VectorSelector | parser.AggregateExpr):
-        node = _children(node)[0]
-    labels = set().union(*(_labels(s.name) for s in _walk(node, parser.VectorSelector)))
+        node = next(child for child in _children(node) if next(walk(child, parser.VectorSelector), None))
+    labels = set().union(*(_labels(s.name) for s in walk(node, parser.VectorSelector)))
     if not isinstance(node, parser.AggregateExpr):
         return labels
     grouped = set(_grouping(node))
@@ -46,14 +46,14 @@ def kept(expr: str) -> set[str]:
 
 
 def _problems(tree: Any) -> Iterator[str]:
-    for selector in _walk(tree, parser.VectorSelector):
+    for selector in walk(tree, parser.VectorSelector):
         yield from _selector_problems(selector)
-    for node in [*_walk(tree, parser.AggregateExpr), *_walk(tree, parser.BinaryExpr)]:
-        known = set().union(*(_labels(s.name) for s in _walk(node, parser.VectorSelector)))
+    for node in [*walk(tree, parser.AggregateExpr), *walk(tree, parser.BinaryExpr)]:
+        known = set().union(*(_labels(s.name) for s in walk(node, parser.VectorSelector)), _made(node))
         unknown = set(_grouping(node)) - known
         if unknown:
             yield f"{node}: no series in it has {sorted(unknown)}"
-    for call in _walk(tree, parser.Call):
+    for call in walk(tree, parser.Call):
         yield from _call_problems(call)
     yield from _bare_counters(tree)
 
@@ -74,21 +74,21 @@ def _selector_problems(selector: Any) -> Iterator[str]:
 def _call_problems(call: Any) -> Iterator[str]:
     if call.func.name not in ("rate", "increase"):
         return
-    for selector in _walk(call, parser.VectorSelector):
+    for selector in walk(call, parser.VectorSelector):
         metric = _metric(selector.name)
         if metric and metric.kind is MetricKind.GAUGE:
             yield f"{call}: {selector.name} is a gauge"
 
 
 def _bare_counters(tree: Any) -> Iterator[str]:
-    rated = [c for c in _walk(tree, parser.Call) if c.func.name in ("rate", "increase")]
+    rated = [c for c in walk(tree, parser.Call) if c.func.name in ("rate", "increase")]
     inside = sum(1 for call in rated for _ in _counters(call))
     if inside != sum(1 for _ in _counters(tree)):
         yield f"{tree}: a counter means something only under rate or increase"
 
 
 def _counters(tree: Any) -> Iterator[Any]:
-    for selector in _walk(tree, parser.VectorSelector):
+    for selector in walk(tree, parser.VectorSelector):
         metric = _metric(selector.name)
         if metric and metric.kind is not MetricKind.GAUGE:
             yield selector
@@ -111,6 +111,12 @@ def _labels(name: str) -> set[str]:
     return OTHERS.get(name, set())
 
 
+def _made(node: Any) -> set[str]:
+    """Labels that label_replace adds."""
+    calls = (call for call in walk(node, parser.Call) if call.func.name == "label_replace")
+    return {call.args[1].val for call in calls}
+
+
 def _grouping(node: Any) -> list[str]:
     if isinstance(node, parser.AggregateExpr):
         return node.modifier.labels if node.modifier else []
@@ -118,11 +124,11 @@ def _grouping(node: Any) -> list[str]:
     return matching.labels if matching else []
 
 
-def _walk(node: Any, kind: type) -> Iterator[Any]:
+def walk(node: Any, kind: type) -> Iterator[Any]:
     if isinstance(node, kind):
         yield node
     for child in _children(node):
-        yield from _walk(child, kind)
+        yield from walk(child, kind)
 
 
 def _children(node: Any) -> list[Any]:

@@ -8,12 +8,14 @@ INSTALLATION = 'namespace=~"$namespace",job=~"$job"'
 MODEL = f'{INSTALLATION},model_name=~"$model"'
 ALERTS = f'ALERTS{{alertname=~"Inference.+",alertstate="firing",{INSTALLATION}}}'
 
+BAD_OUTCOMES = 'outcome=~"server_error|upstream_unreachable|upstream_reset|truncated"'
+UNAVAILABLE = 'state=~"missing|null|nan|inf|wrong_type"'
+
 
 def rate(metric: Metric, *by: str, where: str = "", selector: str = MODEL) -> str:
     """`sum by (…) (rate(metric{…}[$__rate_interval]))`, of `selector` and `where`."""
     matchers = f"{selector},{where}" if where else selector
-    grouping = f" by ({', '.join(by)})" if by else ""
-    return f"sum{grouping} (rate({metric.name}{{{matchers}}}[$__rate_interval]))"
+    return f"sum{_by(by)} (rate({metric.name}{{{matchers}}}[$__rate_interval]))"
 
 
 def share(metric: Metric, where: str, *by: str) -> str:
@@ -21,17 +23,74 @@ def share(metric: Metric, where: str, *by: str) -> str:
     return f"{rate(metric, *by, where=where)} / {rate(metric, *by)}"
 
 
-def quantile(quantile: str, metric: Metric) -> Query:
-    """A latency quantile, `quantile` as 0.99, with the traces behind it."""
-    buckets = f"sum by (le) (rate({metric.name}_bucket{{{MODEL}}}[$__rate_interval]))"
-    return Query(f"histogram_quantile({quantile}, {buckets})", f"p{quantile[2:]:0<2}", exemplar=True)
+def share_or_none(metric: Metric, where: str, *by: str) -> str:
+    """The same, and 0 where there is no series of the kind that `where` selects."""
+    return f"({share(metric, where, *by)}) or 0 * {rate(metric, *by)}"
 
 
-def burn(slo: str = "") -> str:
-    """Error ratio over budget, a model and objective at a time; 1 spends exactly the budget."""
+def quantile_of(quantile: str, metric: Metric, *by: str, where: str = "", selector: str = MODEL) -> str:
+    """A quantile of a histogram for each `by`, `quantile` as 0.99."""
+    matchers = f"{selector},{where}" if where else selector
+    buckets = f"rate({metric.name}_bucket{{{matchers}}}[$__rate_interval])"
+    return f"histogram_quantile({quantile}, sum{_by((*by, 'le'))} ({buckets}))"
+
+
+def quantile(quantile: str, metric: Metric, *by: str, selector: str = MODEL) -> Query:
+    """A latency quantile, with the traces behind it where there are some."""
+    legend = " ".join([f"p{quantile[2:]:0<2}", *(f"{{{{{label}}}}}" for label in by)])
+    return Query(quantile_of(quantile, metric, *by, selector=selector), legend, exemplar=True)
+
+
+def average(metric: Metric, *by: str, where: str = "", selector: str = MODEL) -> str:
+    """The mean of what a histogram observed, for each `by`."""
+    matchers = f"{selector},{where}" if where else selector
+    parts = [
+        f"sum{_by(by)} (rate({metric.name}_{p}{{{matchers}}}[$__rate_interval]))" for p in ("sum", "count")
+    ]
+    return " / ".join(parts)
+
+
+def gauge(metric: Metric, *by: str, where: str = "", how: str = "max", selector: str = MODEL) -> str:
+    """A gauge over all replicas: `max by (…) (metric{…})`, or another `how`."""
+    matchers = f"{selector},{where}" if where else selector
+    return f"{how}{_by(by)} ({metric.name}{{{matchers}}})"
+
+
+def burn(slo: str = "", *by: str) -> str:
+    """Error ratio over budget, a model and objective at a time; 1 spends exactly the budget.
+
+    `by` instead of these, only with an objective.
+    """
     where = f'slo="{slo}"' if slo else ""
     bad = f'{where},result="bad"' if slo else 'result="bad"'
-    by = ("model_name", "slo")
+    by = by or ("model_name", "slo")
     events = f"{rate(catalog.SLO_EVENTS, *by, where=bad)} / {rate(catalog.SLO_EVENTS, *by, where=where)}"
-    objective = f"max by (model_name, slo) ({catalog.SLO_OBJECTIVE.name}{{{MODEL}}})"
-    return f"{events} / (1 - {objective})"
+    return f"{events} / (1 - {gauge(catalog.SLO_OBJECTIVE, *by, where=where)})"
+
+
+def budget_left(slo: str = "") -> str:
+    """The share of the error budget of 30 days that is left, a model and objective at a time.
+
+    Of the days there are, when there are fewer. Below 0 it is overspent.
+    """
+    where = f'{MODEL},slo="{slo}"' if slo else MODEL
+    bad, all_ = (
+        f"sum by (model_name, slo) (increase({catalog.SLO_EVENTS.name}{{{matchers}}}[30d]))"
+        for matchers in (f'{where},result="bad"', where)
+    )
+    return f"1 - {bad} / {all_} / (1 - max by (model_name, slo) ({catalog.SLO_OBJECTIVE.name}{{{where}}}))"
+
+
+def health() -> str:
+    """Of each model: 1 while no budget is spent, 0 when the worst objective burns at the fast page's rate."""
+    return f"1 - clamp_max(max by (model_name) ({burn()}) / 14.4, 1)"
+
+
+def firing(severity: str = "", *by: str) -> str:
+    """How many alerts fire now, for each `by`."""
+    selector = f'{ALERTS[:-1]},severity="{severity}"}}' if severity else ALERTS
+    return f"count{_by(by)} ({selector})"
+
+
+def _by(labels: tuple[str, ...]) -> str:
+    return f" by ({', '.join(labels)})" if labels else ""

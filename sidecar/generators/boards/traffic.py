@@ -2,54 +2,52 @@
 
 from sidecar import catalog
 from sidecar.generators.boards.panels import About, Panel, Query, graph
-from sidecar.generators.boards.queries import MODEL, quantile, rate, share
+from sidecar.generators.boards.queries import BAD_OUTCOMES, gauge, quantile, rate, share_or_none
 
-_BAD_OUTCOMES = 'outcome=~"server_error|upstream_unreachable|upstream_reset|truncated"'
+_QUANTILES = ("0.5", "0.9", "0.99")
+_VERSION = ("model_name", "model_version")
+_VERSION_LEGEND = "{{model_name}} {{model_version}}"
 
 
 def requests() -> list[Panel]:
     """The panels of the row."""
-    requests = catalog.REQUESTS
-    return [
-        graph(
-            About("Requests by outcome", "Inference exchanges a second, by how they ended.", "reqps"),
-            Query(rate(requests, "outcome"), "{{outcome}}"),
-            width=8,
-            stacked=True,
-        ),
-        graph(
-            About(
-                "Error ratio by version",
-                "Share of exchanges that the server failed, cut or never got, clients' own faults apart.",
-                "percentunit",
-            ),
-            Query(
-                share(requests, _BAD_OUTCOMES, "model_name", "model_version"),
-                "{{model_name}} {{model_version}}",
-            ),
-            width=8,
-        ),
-        graph(
-            About("Requests by version", "Where the traffic goes, and when a rollout began.", "reqps"),
-            Query(rate(requests, "model_name", "model_version"), "{{model_name}} {{model_version}}"),
-            width=8,
-            stacked=True,
-        ),
-        graph(
-            About("Latency", "Last byte of the request to last byte of the answer, unary exchanges.", "s"),
-            *(quantile(q, catalog.REQUEST_DURATION) for q in ("0.5", "0.9", "0.99")),
-            width=8,
-        ),
-        graph(
-            About("Time to first byte", "Last byte of the request to first byte of the answer.", "s"),
-            *(quantile(q, catalog.TIME_TO_FIRST_BYTE) for q in ("0.5", "0.9", "0.99")),
-            width=8,
-        ),
-        graph(
-            About(
-                "In flight", "Exchanges begun and not ended: a queue in the model server shows here.", "none"
-            ),
-            Query(f"sum by (model_name) ({catalog.IN_FLIGHT.name}{{{MODEL}}})", "{{model_name}}"),
-            width=8,
-        ),
-    ]
+    return [_outcomes(), _errors(), _versions(), _latency(), _first_byte(), _in_flight()]
+
+
+def _outcomes() -> Panel:
+    about = About("Requests by outcome", "Inference exchanges a second, by how they ended.", "reqps")
+    return graph(about, Query(rate(catalog.REQUESTS, "outcome"), "{{outcome}}"), width=8, stacked=True)
+
+
+def _errors() -> Panel:
+    about = About(
+        "Error ratio by version",
+        "Share of exchanges that the server failed, cut or never got, clients' own faults apart.",
+        "percentunit",
+    )
+    return graph(
+        about, Query(share_or_none(catalog.REQUESTS, BAD_OUTCOMES, *_VERSION), _VERSION_LEGEND), width=8
+    )
+
+
+def _versions() -> Panel:
+    about = About("Requests by version", "Where the traffic goes, and when a rollout began.", "reqps")
+    return graph(about, Query(rate(catalog.REQUESTS, *_VERSION), _VERSION_LEGEND), width=8, stacked=True)
+
+
+def _latency() -> Panel:
+    about = About("Latency", "Last byte of the request to last byte of the answer, unary exchanges.", "s")
+    return graph(about, *(quantile(q, catalog.REQUEST_DURATION) for q in _QUANTILES), width=8)
+
+
+def _first_byte() -> Panel:
+    about = About("Time to first byte", "Last byte of the request to first byte of the answer.", "s")
+    return graph(about, *(quantile(q, catalog.TIME_TO_FIRST_BYTE) for q in _QUANTILES), width=8)
+
+
+def _in_flight() -> Panel:
+    about = About(
+        "In flight", "Exchanges begun and not ended: a queue in the model server shows here.", "none"
+    )
+    query = gauge(catalog.IN_FLIGHT, "model_name", how="sum")
+    return graph(about, Query(query, "{{model_name}}"), width=8)

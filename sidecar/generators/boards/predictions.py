@@ -1,0 +1,59 @@
+"""What comes out of the models, and whether it or what goes in has drifted from the reference."""
+
+from sidecar import catalog
+from sidecar.generators.boards.panels import AMBER, GREEN, RED, About, Panel, Query, graph
+from sidecar.generators.boards.queries import gauge, rate
+from sidecar.generators.boards.tables import listing
+from sidecar.generators.links import Links
+
+_OF = ("model_name", "output")
+
+
+def predictions(links: Links) -> list[Panel]:
+    """The panels of the row."""
+    return [drift_now(links), drift_scores(), classes(), unusable(links)]
+
+
+def drift_now(links: Links) -> Panel:
+    """Standing verdicts."""
+    about = About(
+        "Drift now",
+        "Features and outputs whose verdict stands on at least one replica.",
+        "none",
+        links.runbook("InferenceDrift"),
+    )
+    verdicts = gauge(catalog.DRIFT_ACTIVE, "model_name", "kind", "name", "level")
+    return listing(about, Query(f"{verdicts} == 1"), width=12, hidden=(), otherwise="no drift")
+
+
+def drift_scores() -> Panel:
+    """Distances from the reference over time."""
+    about = About(
+        "Drift score (PSI), highest ten",
+        "Population stability index against the reference, corrected for sampling. "
+        "A high score alone notifies nobody: the verdict also asks for corroboration.",
+        "none",
+    )
+    scores = gauge(catalog.DRIFT_SCORE, "model_name", "kind", "name", where='method="psi"')
+    return graph(about, Query(f"topk(10, {scores})", "{{model_name}} {{kind}} {{name}}"), width=12)
+
+
+def classes() -> Panel:
+    """How often each class is predicted."""
+    about = About("Predictions by class", "Predictions a second; numeric outputs have no class.", "cps")
+    query = Query(rate(catalog.PREDICTIONS, *_OF, "class"), "{{model_name}} {{output}} {{class}}")
+    return graph(about, query, width=12, stacked=True)
+
+
+def unusable(links: Links) -> Panel:
+    """Predictions that are none."""
+    about = About(
+        "Predictions that cannot be used",
+        "Share that is NaN, infinite, null or of the wrong shape. Dashed: ticket and page.",
+        "percentunit",
+        links.runbook("InferencePredictionsInvalid"),
+    )
+    invalid = rate(catalog.PREDICTIONS_INVALID, *_OF, "reason")
+    query = f"{invalid} / on (model_name, output) group_left {rate(catalog.PREDICTIONS, *_OF)}"
+    steps = ((None, GREEN), (0.01, AMBER), (0.1, RED))
+    return graph(about, Query(query, "{{model_name}} {{output}} {{reason}}"), width=12, steps=steps)

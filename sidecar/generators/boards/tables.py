@@ -1,0 +1,130 @@
+"""Panels of rows and categories: tables of series, one row for each of something, and shares side by side.
+
+All of them ask instant queries in the format of tables; Grafana joins the answers with transformations.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from grafana_foundation_sdk.builders import barchart, table
+from grafana_foundation_sdk.builders import prometheus as prometheus_builders
+from grafana_foundation_sdk.models import common, dashboard, prometheus
+
+from sidecar.generators.boards.panels import (
+    DATASOURCE,
+    About,
+    Panel,
+    Query,
+    Steps,
+    legend,
+    runbook,
+    target,
+)
+
+# Labels of a series that only the scrape cares about.
+SCRAPE_LABELS = ("alertstate", "cluster", "container", "endpoint", "instance", "job", "namespace", "pod")
+
+
+def listing(
+    about: About,
+    query: Query,
+    *,
+    width: int,
+    hidden: Sequence[str],
+    otherwise: str,
+    value: str = "",
+    height: int = 8,
+) -> Panel:
+    """A row for each series of an instant query, its labels as columns but `hidden` ones.
+
+    The value is a column called `value`, or not shown.
+    """
+    panel = table.Panel().no_value(otherwise)
+    panel.title(about.title).description(about.description).unit(about.unit).datasource(DATASOURCE)
+    panel.with_target(_rows(query.expr, 0))
+    left_out = ("Time", "__name__", *hidden) if value else ("Time", "Value", "__name__", *hidden)
+    panel.with_transformation(_organize(left_out, {"Value": value} if value else {}))
+    return panel.links(runbook(about)).span(width).height(height)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One number of each row of an overview."""
+
+    title: str
+    expr: str
+    unit: str
+    steps: Steps = ()
+
+
+def overview(
+    about: About, key: Sequence[str], columns: Sequence[Column], *, width: int, height: int, link: str = ""
+) -> Panel:
+    """A row for each combination of the labels `key`, with a column for each query.
+
+    All queries must keep exactly these labels. `link` is where the first label leads; `${__value.raw}`
+    in it becomes the label's value.
+    """
+    panel = table.Panel().no_value("–")
+    panel.title(about.title).description(about.description).unit(about.unit).datasource(DATASOURCE)
+    names = {f"Value #{chr(ord('A') + index)}": column.title for index, column in enumerate(columns)}
+    for index, column in enumerate(columns):
+        panel.with_target(_rows(column.expr, index))
+        panel.override_by_name(column.title, _look(column))
+    panel.with_transformation(dashboard.DataTransformerConfig(id_val="merge", options={}))
+    panel.with_transformation(_organize(("Time",), names, (*key, *names)))
+    if link:
+        opens = [{"title": "Open", "url": link, "targetBlank": False}]
+        panel.override_by_name(key[0], [dashboard.DynamicConfigValue(id_val="links", value=opens)])
+    return panel.links(runbook(about)).span(width).height(height)
+
+
+def comparison(about: About, category: str, sides: dict[str, str], *, width: int) -> Panel:
+    """Bars side by side: for each value of the label `category` one of each query; sorted by `order`.
+
+    The queries keep exactly the labels `category` and `order`; `order` is a number in a label, because
+    names of bins do not sort by themselves.
+    """
+    panel = barchart.Panel().legend(legend()).x_field(category).x_tick_label_rotation(-45)
+    panel.title(about.title).description(about.description).unit(about.unit).datasource(DATASOURCE)
+    panel.show_value(common.VisibilityMode.NEVER).group_width(0.8).min(0)
+    for index, expr in enumerate(sides.values()):
+        panel.with_target(_rows(expr, index))
+    names = {f"Value #{chr(ord('A') + index)}": side for index, side in enumerate(sides)}
+    for transformation in _in_order(names):
+        panel.with_transformation(transformation)
+    return panel.links(runbook(about)).span(width).height(9)
+
+
+def _in_order(names: dict[str, str]) -> list[dashboard.DataTransformerConfig]:
+    number = {"conversions": [{"targetField": "order", "destinationType": "number"}], "fields": {}}
+    by = {"fields": {}, "sort": [{"field": "order"}]}
+    return [
+        dashboard.DataTransformerConfig(id_val="merge", options={}),
+        dashboard.DataTransformerConfig(id_val="convertFieldType", options=number),
+        dashboard.DataTransformerConfig(id_val="sortBy", options=by),
+        _organize(("Time", "order"), names),
+    ]
+
+
+def _rows(expr: str, index: int) -> prometheus_builders.Dataquery:
+    return target(Query(expr), index).instant().format(prometheus.PromQueryFormat.TABLE)
+
+
+def _organize(
+    hidden: Sequence[str], names: dict[str, str], order: Sequence[str] = ()
+) -> dashboard.DataTransformerConfig:
+    places = {name: place for place, name in enumerate(order)}
+    options = {"excludeByName": dict.fromkeys(hidden, True), "indexByName": places, "renameByName": names}
+    return dashboard.DataTransformerConfig(id_val="organize", options=options)
+
+
+def _look(column: Column) -> list[dashboard.DynamicConfigValue]:
+    look = [dashboard.DynamicConfigValue(id_val="unit", value=column.unit)]
+    if column.steps:
+        steps = [{"value": value, "color": color} for value, color in column.steps]
+        coloured = {"mode": "absolute", "steps": steps}
+        look.append(dashboard.DynamicConfigValue(id_val="thresholds", value=coloured))
+        cell = {"type": "color-background", "mode": "basic"}
+        look.append(dashboard.DynamicConfigValue(id_val="custom.cellOptions", value=cell))
+    return look
