@@ -21,7 +21,10 @@ EXEMPLARS_LIMIT = 1_000
 
 
 class Exemplar(NamedTuple):
-    """One observation and the trace it came from. `time` is wall clock, seconds; ids are hexadecimal."""
+    """One observation and the trace it came from; ids are hexadecimal.
+
+    `time` is monotonic while it is in the registry, and wall clock in a snapshot; seconds.
+    """
 
     value: float
     time: float
@@ -251,8 +254,9 @@ class Registry:
         """A consistent copy of every series. Call on the observer's loop."""
         for fold in self._before_snapshot:
             fold()
+        to_wall = clock.wall() - clock.monotonic()
         families = [
-            FamilySnapshot(f.metric, [(labels, _copy(v)) for labels, v in f.values.items()])
+            FamilySnapshot(f.metric, [(labels, _copy(v, to_wall)) for labels, v in f.values.items()])
             for f in self._families.values()
         ]
         return Snapshot(clock.wall(), self.started, families)
@@ -291,9 +295,11 @@ class Registry:
             overflow.add(1, name)
 
 
-def _copy(value: Value) -> Value:
+def _copy(value: Value, to_wall: float = 0.0) -> Value:
     if not isinstance(value, Distribution):
         return value
-    exemplars = dict(value.exemplars) if value.exemplars else None
+    exemplars = value.exemplars
+    if exemplars is not None:
+        exemplars = {bucket: e._replace(time=e.time + to_wall) for bucket, e in exemplars.items()}
     exponential = value.exponential.copy() if value.exponential else None
     return Distribution(list(value.counts), value.sum, exemplars, exponential)

@@ -9,7 +9,7 @@ The trap: a counter's family is called `x` in OpenMetrics and `x_total` in the o
 are called `x_total` in both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -17,7 +17,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.utils import floatToGoString
 
 from sidecar.metric import Metric, MetricKind
-from sidecar.registry import Distribution, FamilySnapshot, Labels, Snapshot
+from sidecar.registry import Distribution, Exemplar, FamilySnapshot, Labels, Snapshot
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -41,7 +41,7 @@ def render(snapshot: Snapshot, accept: str = "") -> tuple[bytes, str]:
     lines: list[str] = []
     for family in snapshot.families:
         lines.extend(_head(family.metric, openmetrics))
-        lines.extend(_samples(family))
+        lines.extend(_samples(family, openmetrics))
     # Surrogates cannot be written as UTF-8; one odd label must not cost the whole scrape.
     body = "".join(lines).encode("utf-8", "replace")
     if openmetrics:
@@ -87,28 +87,38 @@ def _head(metric: Metric, openmetrics: bool) -> Iterator[str]:
         yield f"# UNIT {name} {unit}\n"
 
 
-def _samples(family: FamilySnapshot) -> Iterator[str]:
+def _samples(family: FamilySnapshot, openmetrics: bool) -> Iterator[str]:
     metric = family.metric
     labelled = ",".join(f'{label}="%s"' for label in metric.labels)
     if metric.kind is MetricKind.HISTOGRAM:
         bounds = [*map(floatToGoString, metric.buckets), "+Inf"]
         for labels, value in family.series:
             assert isinstance(value, Distribution)
-            yield from _buckets(metric.name, bounds, labelled % _escaped(labels), value)
+            exemplars = (openmetrics and value.exemplars) or {}
+            yield from _buckets(metric.name, bounds, labelled % _escaped(labels), value, exemplars)
         return
     line = f"{metric.name}{{{labelled}}} " if labelled else f"{metric.name} "
     for labels, value in family.series:
         yield f"{line % _escaped(labels)}{_number(value)}\n"
 
 
-def _buckets(name: str, bounds: list[str], pairs: str, value: Distribution) -> Iterator[str]:
+def _buckets(
+    name: str, bounds: list[str], pairs: str, value: Distribution, exemplars: Mapping[int, Exemplar]
+) -> Iterator[str]:
     before = f'{name}_bucket{{{pairs}{"," if pairs else ""}le="'
     totals = list(accumulate(value.counts))
-    for bound, total in zip(bounds, totals, strict=True):
-        yield f'{before}{bound}"}} {total}\n'
+    for bucket, (bound, total) in enumerate(zip(bounds, totals, strict=True)):
+        exemplar = exemplars.get(bucket)
+        yield f'{before}{bound}"}} {total}{_exemplar(exemplar) if exemplar else ""}\n'
     around = f"{{{pairs}}}" if pairs else ""
     yield f"{name}_sum{around} {_number(value.sum)}\n"
     yield f"{name}_count{around} {totals[-1]}\n"
+
+
+def _exemplar(exemplar: Exemplar) -> str:
+    """As OpenMetrics has it; 63 of the 128 characters that its labels may take."""
+    ids = f'trace_id="{exemplar.trace_id}",span_id="{exemplar.span_id}"'
+    return f" # {{{ids}}} {_number(exemplar.value)} {exemplar.time:.3f}"
 
 
 def _escaped(labels: Labels) -> Labels:

@@ -8,6 +8,7 @@ leaves during a stream has seen a first token; without it only the fast answers 
 from sidecar import catalog_generation as catalog
 from sidecar.exchange import Exchange, Outcome
 from sidecar.inference import End, Generation, Inference, Operation
+from sidecar.monitors.exemplars import observe, recorded_trace
 from sidecar.names import Names
 from sidecar.registry import Registry
 from sidecar.slo import outcome_of, seconds_to_first_token
@@ -96,13 +97,14 @@ class Generations:
             trusted = outcome is Outcome.OK
             answering = self._answering.admit(answering, exchange.timings.last, trusted=trusted)
         labels = (model, inference.model.version, operation, inference.protocol, model, answering)
-        duration = exchange.timings.duration
+        duration, last, trace = exchange.timings.duration, exchange.timings.last, recorded_trace(exchange)
         if duration is not None:
-            self._duration.observe(duration, *labels, "" if outcome is Outcome.OK else outcome.value)
+            error = "" if outcome is Outcome.OK else outcome.value
+            observe(self._duration, duration, (*labels, error), trace, last)
         if outcome not in _TIMED:
             return
         first = seconds_to_first_token(exchange, inference)
         if first is not None:
-            self._first_token.observe(first, *labels)
+            observe(self._first_token, first, labels, trace, last)
         if generation.seconds_per_token is not None:
-            self._per_token.observe(generation.seconds_per_token, *labels)
+            observe(self._per_token, generation.seconds_per_token, labels, trace, last)

@@ -1,3 +1,4 @@
+import pytest
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
 
 from sidecar import catalog
@@ -5,7 +6,7 @@ from sidecar.catalog_generation import GEN_AI_REQUEST_DURATION
 from sidecar.exporters.otlp_data import metrics_requests
 from sidecar.exporters.prometheus import render
 from sidecar.metric import Metric, MetricKind
-from sidecar.registry import Registry, Snapshot
+from sidecar.registry import Distribution, Registry, Snapshot
 from tests.exporters.filled import filled_registry, own_series
 from tests.exporters.translation import series_of_otlp
 
@@ -133,3 +134,61 @@ def test_a_lone_surrogate_does_not_cost_the_export():
     (point,) = sent(registry.snapshot())["x"].gauge.data_points
 
     assert point.attributes[0].value.string_value == "?"
+
+
+def test_histograms_are_exponential_where_that_is_wanted():
+    registry = Registry(started=1_000.0)
+    registry.keep_exponential()
+    sizes = registry.histogram(catalog.REQUEST_SIZE)
+    sizes.touch("m", "2")
+    for size in (0, 100, 100, 1_000):
+        sizes.observe(size, "m", "1")
+
+    found = sent(registry.snapshot())["inference.request.size"]
+    empty, filled = found.exponential_histogram.data_points
+
+    assert found.exponential_histogram.aggregation_temporality == CUMULATIVE
+    assert (empty.count, empty.zero_count, list(empty.positive.bucket_counts)) == (0, 0, [])
+    assert (filled.count, filled.zero_count, filled.sum) == (4, 1, 1_200)
+    assert sum(filled.positive.bucket_counts) == 3
+    base = 2**2**-filled.scale
+    counts = [n for n in filled.positive.bucket_counts if n]
+    assert counts == [2, 1]
+    assert base ** (filled.positive.offset + 1) == pytest.approx(100, rel=base - 1)
+    assert filled.start_time_unix_nano > 1_000_000_000_000
+
+
+def test_a_delta_of_exponential_histograms_is_what_came_since():
+    registry = Registry(started=1_000.0)
+    registry.keep_exponential()
+    sizes = registry.histogram(catalog.REQUEST_SIZE)
+    sizes.observe(100, "m", "1")
+    first = registry.snapshot()
+    sizes.observe(1e9, "m", "1")
+
+    found = sent(registry.snapshot(), delta=True, since=first)["inference.request.size"]
+
+    (point,) = found.exponential_histogram.data_points
+    assert found.exponential_histogram.aggregation_temporality == DELTA
+    assert (point.count, point.sum, list(point.positive.bucket_counts)) == (1, 1e9, [1])
+    assert point.start_time_unix_nano == int(first.taken * 1e9)
+
+
+def test_what_is_counted_elsewhere_in_buckets_stays_in_buckets():
+    registry = Registry()
+    registry.keep_exponential()
+    buckets = len(catalog.RELAY_LOOP_LAG.buckets) + 1
+    registry.histogram(catalog.RELAY_LOOP_LAG).set_total([1] * buckets, 5.0)
+
+    assert sent(registry.snapshot())["sidecar.relay.loop.lag"].WhichOneof("data") == "histogram"
+
+
+def test_a_histogram_that_goes_on_after_a_restart_counts_exponentially_from_then():
+    registry = Registry()
+    registry.keep_exponential()
+    buckets = len(catalog.REQUEST_SIZE.buckets) + 1
+    registry.go_on(catalog.REQUEST_SIZE, ("m", "1"), Distribution([1] * buckets, 5.0))
+    registry.histogram(catalog.REQUEST_SIZE).observe(7, "m", "1")
+
+    (point,) = sent(registry.snapshot())["inference.request.size"].exponential_histogram.data_points
+    assert point.count == 1
