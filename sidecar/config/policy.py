@@ -11,6 +11,8 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
+from sidecar.config.budget import budget as as_budget
+from sidecar.config.budget import seconds_between
 from sidecar.config.expressions import Expression, NamesOrExpression, PathPattern
 from sidecar.config.values import (
     AS_DURATION,
@@ -24,6 +26,7 @@ from sidecar.config.values import (
     Runbook,
     duration,
     one_of,
+    whole,
 )
 from sidecar.policy import ModelPolicy, PayloadRule
 from sidecar.reference import ColumnType, Expectation
@@ -180,10 +183,19 @@ class SlosSection(Section):
 class DriftSection(Section):
     """How drift is judged."""
 
-    later = frozenset({"budget"})
     page: Flag | None = Field(
         default=None,
         description="Default true: severe drift pages. false: drift is never more than a ticket.",
+    )
+    budget: Annotated[str, PlainValidator(as_budget)] | None = Field(
+        default=None,
+        description="How many false pages of drift you bear: `N false pages per model per "
+        "hour|day|week|month|year`. Default `1 false page per model per year`.",
+        examples=["1 false page per model per year"],
+    )
+    replicas: Annotated[int, PlainValidator(whole(1, 100_000, "replicas"))] | None = Field(
+        default=None,
+        description="How many replicas of the model share the budget. Default 1.",
     )
 
 
@@ -256,6 +268,10 @@ class JudgedSection(Section):
             expectations={**base.expectations, **expectations},
             reference=self.reference or base.reference,
             drift_page=base.drift_page if self.drift.page is None else self.drift.page,
+            drift_seconds_per_page=(
+                seconds_between(self.drift.budget) if self.drift.budget else base.drift_seconds_per_page
+            ),
+            drift_replicas=self.drift.replicas or base.drift_replicas,
             features_from=self.features_from or base.features_from,
             owner=owner or base.owner,
             runbook=runbook or base.runbook,

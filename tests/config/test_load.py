@@ -36,7 +36,7 @@ slos:
   latency: {objective: 95, threshold: 200ms}
   feature_availability: {objective: 99.9}
   prediction_validity: {objective: 99}
-drift: {page: false}
+drift: {page: false, budget: 2 false pages per model per year, replicas: 3}
 models:
   fraud: {reference: /fraud.json, slos: {availability: {objective: 99}}, owner: fraud-ml, drift: {page: yes},
           approved_versions: [3, 4.10]}
@@ -73,7 +73,7 @@ BAD = [
     ("upstraem: h:1", "upstraem: no such key; did you mean upstream?"),
     ("connect-timeout: 1s", "connect-timeout: no such key; did you mean connect_timeout?"),
     ("grace: 5s", "grace: no such key; did you mean drain.grace?"),
-    ("drift: {window: 0}", "drift.window: no such key; the only key here is page"),
+    ("drift: {window: 0}", "drift.window: no such key; keys here are page, budget, replicas"),
     ("features: {age: {kind: number}}",
      "features.age.kind: no such key; keys here are type, required, min, max, values, max_age"),
     ("models: {fraud: {slo: {}}}", "models.fraud.slo: no such key; did you mean models.fraud.slos?"),
@@ -86,7 +86,9 @@ BAD = [
     ("metrics: {merge: http://h/metrics}", "metrics: not supported by this version; leave it out"),
     ("state: {dir: []}", "state.dir: a list is not allowed; give the path of a directory"),
     ("state: {directory: /s}", "state.directory: no such key; the only key here is dir"),
-    ("drift: {budget: 1}", "drift.budget: not supported by this version; leave it out"),
+    ("drift: {budget: 1}", "drift.budget: 1 is not allowed; give N false pages per "
+     "model per hour, day, week, month or year, such as 1 false page per model per year"),
+    ("drift: {replicas: 0}", "drift.replicas: 0 is not allowed; give a number of replicas from 1 to 100000"),
     ("models: {fraud: {approved_versions: ['']}}",
      "models.fraud.approved_versions[0]: '' is not allowed; give a name"),
     ("otlp: {headers: {authorization: hunter2}}",
@@ -309,8 +311,8 @@ def test_unknown_variables_only_warn_but_planned_keys_are_refused():
     }
     assert load(env=env).warnings == ("there is no such setting: SIDECAR_PORT, SIDECAR_SLOS__NOPE (ignored)",)
     with pytest.raises(ConfigError) as caught:
-        load(env={"SIDECAR_DRIFT__BUDGET": ":1"})
-    assert caught.value.problems == ["SIDECAR_DRIFT__BUDGET: not supported by this version; leave it out"]
+        load(env={"SIDECAR_METRICS__MERGE": ":1"})
+    assert caught.value.problems == ["SIDECAR_METRICS__MERGE: not supported by this version; leave it out"]
 
 
 def test_settings_survive_the_journey_to_another_process(tmp_path):
@@ -358,6 +360,8 @@ def test_a_model_inherits_what_it_does_not_say(tmp_path):
     policies = load(EVERYTHING, tmp_path=tmp_path).policies()
     fraud, other = policies.of("fraud"), policies.of("anything")
     assert (fraud.owner, fraud.reference, fraud.drift_page) == ("fraud-ml", "/fraud.json", True)
+    every = 365.25 * 86400 / 2
+    assert [(p.drift_seconds_per_page, p.drift_replicas) for p in (fraud, other)] == [(every, 3)] * 2
     assert (other.owner, other.reference, other.drift_page) == (
         "platform",
         "/etc/sidecar/reference.json",
