@@ -63,9 +63,9 @@ def serving(
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Ask it to leave; whoever of its group does not is killed."""
+    """Ask it and all that it started to leave; whoever of its group does not is killed."""
     with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait(_STOP_SECONDS)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
