@@ -194,6 +194,9 @@ def _jsonl(path: Path, file: BinaryIO, chunk_rows: int, meter: _Meter) -> Iterat
 
 
 def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+        # readline cut it there: what is left of it is no document, and saying so would mislead.
+        raise UsageError(f"{path}: line {number}: is longer than {MAX_LINE_BYTES // 1024**2} MiB")
     try:
         row = _loads(line)
     except (ValueError, RecursionError) as error:

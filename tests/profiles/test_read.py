@@ -60,6 +60,13 @@ def test_jsonl_that_no_reference_could_hold_is_one_sentence(tmp_path: Path, line
         columns(write(tmp_path, "rows.jsonl", line + "\n"))
 
 
+def test_a_line_that_is_too_long_is_said_to_be_that(tmp_path: Path):
+    """Not that it is no JSON: cut where reading stopped, no line is."""
+    path = write(tmp_path, "rows.jsonl", '{"a": "' + "x" * 16 * 1024**2 + '"}\n')
+    with pytest.raises(UsageError, match="line 1: is longer than 16 MiB"):
+        columns(path)
+
+
 def test_parquet_is_read_with_its_types(tmp_path: Path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
