@@ -10,17 +10,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from sidecar.errors import SidecarError
+from sidecar.errors import SidecarError, UsageError
 
 # For the lock that iptables programs share; somebody else may be writing rules at the same moment.
 _WAIT_SECONDS = "10"
 
 
 def redirect(port: int, to: int, *, remove: bool = False) -> int:
-    """Add the rules, or take them away. Raises SidecarError when IPv4 cannot be redirected.
+    """Add the rules, or take them away. Raises SidecarError when IPv4 cannot be redirected, UsageError
+    when nothing would be: a port sent to itself goes past the sidecar.
 
     IPv6 is tried and only warned about: many nodes have none.
     """
+    if port == to and not remove:
+        raise UsageError(f"--to: {to} is the model server's own port; give the port the sidecar listens on")
     _change("iptables", port, to, remove)
     try:
         _change("ip6tables", port, to, remove)

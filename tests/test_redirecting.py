@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sidecar import redirecting
-from sidecar.errors import SidecarError
+from sidecar.errors import SidecarError, UsageError
 
 ROOT = Path(__file__).parents[1]
 RULE = "-A PREROUTING -p tcp -m tcp --dport 8000 -j REDIRECT --to-ports 18080"
@@ -60,6 +60,13 @@ def test_without_iptables_it_says_what_is_missing(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", programs(tmp_path))
     with pytest.raises(SidecarError, match="iptables is not installed"):
         redirecting.redirect(8000, 18080)
+
+
+def test_a_port_is_not_redirected_to_itself_but_such_a_rule_can_be_removed(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", programs(tmp_path, iptables="exit 0", ip6tables="exit 0"))
+    with pytest.raises(UsageError, match=r"^--to: 8000 is the model server's own port; give the port"):
+        redirecting.redirect(8000, 8000)
+    assert redirecting.redirect(8000, 8000, remove=True) == 0
 
 
 def test_what_iptables_complains_about_is_passed_on(monkeypatch, tmp_path):
