@@ -37,7 +37,8 @@ class CleanColumn:
 
     `states` holds one State a row (uint8). For numbers, `numbers` is float64, NaN in every row whose
     value is no finite number (out-of-range values stay). For the other types `levels` holds the text of
-    each usable value and None elsewhere.
+    each usable value and None elsewhere. For timestamps `times` is float64, seconds since the epoch, NaN
+    where there is none.
     """
 
     name: str
@@ -45,6 +46,7 @@ class CleanColumn:
     states: npt.NDArray[np.uint8]
     numbers: npt.NDArray[np.float64] | None = None
     levels: Sequence[str | None] | None = None
+    times: npt.NDArray[np.float64] | None = None
 
 
 def no_states() -> npt.NDArray[np.int64]:
@@ -65,7 +67,8 @@ class Batch:
     the rows with every required feature; `misshapen` counts, for each output, the predictions that came
     back in another number than was asked for, and so belong to no row. `trusted`: the model answered these
     requests successfully, so what they hold may be learnt from. `elsewhere`: features without a column were
-    not in the payload and are unknown, neither null nor missing.
+    not in the payload and are unknown, neither null nor missing. `requests`: how many brought these rows, 0 when
+    nobody counted.
     """
 
     model: str
@@ -82,6 +85,7 @@ class Batch:
     trusted: bool = True
     elsewhere: bool = False
     times: npt.NDArray[np.float64] | None = None
+    requests: int = 0
 
 
 class RowMonitor(Protocol):

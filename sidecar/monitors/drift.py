@@ -17,9 +17,9 @@ import numpy as np
 from sidecar import catalog
 from sidecar.batch import Batch
 from sidecar.monitors import drift_state
-from sidecar.monitors.drift_judge import Judge, Settings
+from sidecar.monitors.drift_judge import Allowed, Judge, MicroBatch, Settings
 from sidecar.monitors.drift_layout import Counts
-from sidecar.monitors.drift_pace import cuts
+from sidecar.monitors.drift_pace import arrivals, cuts
 from sidecar.monitors.drift_scores import distances
 from sidecar.monitors.drift_verdict import Level, Verdict
 from sidecar.names import UNUSED_AFTER_SECONDS
@@ -78,13 +78,13 @@ class Drift:
         model = self._model(batch.model, batch.last)
         if model is None or batch.rows <= 0 or not batch.trusted:
             return
-        counts = model.fold(batch, self._settings, self._policies.of(batch.model).drift_page)
+        counts = model.fold(batch, self._settings, self._allowed(batch.model))
         self.on_counts(batch.model, model.judge, counts, batch.rows)
 
     def tick(self, now: float) -> None:
         """Judge what has waited long enough, and forget models unused for a day."""
         for name, model in list(self._models.items()):
-            model.flush_if_due(now, self._settings, self._policies.of(name).drift_page)
+            model.flush_if_due(now, self._settings, self._allowed(name))
             if model.used and now - model.used > UNUSED_AFTER_SECONDS:
                 del self._models[name]
                 self._forget(name)
@@ -136,6 +136,10 @@ class Drift:
         self._touch(name, model)
         return model
 
+    def _allowed(self, name: str) -> Allowed:
+        policy = self._policies.of(name)
+        return Allowed(policy.drift_page, policy.drift_seconds_per_page * policy.drift_replicas)
+
     def _judge(self, name: str, reference: Reference) -> Judge:
         def tell(verdict: Verdict) -> None:
             if verdict.level is Level.EVENT:
@@ -177,10 +181,11 @@ class _Model:
         self.used = now
         self._waiting: Counts = np.zeros(judge.layout.size, dtype=np.int64)
         self._rows = 0
+        self._arrivals = 0
         self._first = 0.0
         self._last = 0.0
 
-    def fold(self, batch: Batch, settings: Settings, may_page: bool) -> Counts:
+    def fold(self, batch: Batch, settings: Settings, allowed: Allowed) -> Counts:
         """Judge the micro-batches that these rows complete; returns the rows in each bin."""
         parts = list(cuts(settings.pace, batch, self._rows, self._first))
         counted = self.judge.layout.count(batch, [part.rows for part in parts])
@@ -190,16 +195,18 @@ class _Model:
                 self._first = began
             self._waiting += counts
             self._rows += part.rows
+            self._arrivals += arrivals(settings.pace, batch, part.rows)
             self._last = began = part.time
             if part.full:
-                self._flush(may_page)
+                self._flush(allowed)
         return np.asarray(counted.sum(axis=0))
 
-    def flush_if_due(self, now: float, settings: Settings, may_page: bool) -> None:
+    def flush_if_due(self, now: float, settings: Settings, allowed: Allowed) -> None:
         if self._rows and settings.pace.full(self._rows, now - self._first):
-            self._flush(may_page)
+            self._flush(allowed)
 
-    def _flush(self, may_page: bool) -> None:
-        self.judge.take(self._waiting, self._rows, self._first, self._last, may_page=may_page)
+    def _flush(self, allowed: Allowed) -> None:
+        whole = MicroBatch(self._rows, self._arrivals, self._first, self._last)
+        self.judge.take(self._waiting, whole, allowed)
         self._waiting = np.zeros(self.judge.layout.size, dtype=np.int64)
-        self._rows = 0
+        self._rows = self._arrivals = 0

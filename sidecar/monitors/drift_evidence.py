@@ -15,35 +15,34 @@ import numpy as np
 import numpy.typing as npt
 
 from sidecar.monitors.detectors import ChangeDetectors
-from sidecar.monitors.drift_layout import Counts
+from sidecar.monitors.drift_bets import Bets
+from sidecar.monitors.drift_inflation import variance_inflation
+from sidecar.monitors.drift_layout import Counts, DriftLayout
 from sidecar.monitors.drift_signals import Floats, Signals
 
 Mask = npt.NDArray[np.bool_]
+
+_STAKES = "stakes"  # the bets', among the arrays of a saved state
 
 RECENT_BATCHES = 8  # 512 rows: a shift of .15 sd is 3.4 standard errors
 WINDOW_BATCHES = 16  # ~1,024 rows for PSI: its sampling bias with 20 bins is then .02
 MIN_ROWS = 8  # with fewer values a batch says nothing of a signal
 EXCURSION_FACTOR = 1.25
-# A severe break lasts two batches and 128 rows, so that one large request is none; seven standard
-# errors is 1e-11 a test for means, and 1e-8 for shares of a few percent, whose tails are heavier.
-SEVERE_BATCHES, SEVERE_ROWS, SEVERE_ERRORS = 2, 128, 7.0
-# Rows that depend on each other count for fewer: AR(1) .9 has 8 times the variance, and needs 256 of them.
-SEVERE_INDEPENDENT_ROWS = 32
 # Scores remembered for detectors that start again: 16,000 rows, beyond which only changes far below any
 # gate are found. 4 kB a feature.
 HISTORY_BATCHES = 256
 # Before this many batches the variance of batches is not known, and dependent data would look severe.
 MIN_BATCHES = 8
-FEW_BATCHES = 6.0
 MIN_SPREAD_BATCHES = 3  # of the recent ones that must show a change: no single burst does
 
 
 class Evidence:
     """Windows and baselines of every signal of one model."""
 
-    def __init__(self, signals: Signals, bins: int, burn_in: int) -> None:
-        size = len(signals)
+    def __init__(self, layout: DriftLayout, signals: Signals, burn_in: int) -> None:
+        size, bins = len(signals), layout.size
         self.signals = signals
+        self.bets = Bets(layout, signals)
         self.batches = 0
         self.burn_in = max(burn_in, MIN_BATCHES)
         self.baseline = signals.mean.copy()
@@ -60,45 +59,61 @@ class Evidence:
         self._calm_batches = np.zeros(size)
         self._score_sum, self._score_squares = np.zeros(size), np.zeros(size)
         self._primary = np.zeros((self.burn_in, len(signals.primary)), dtype=np.float32)
-        self._streak_sign, self._streak = np.zeros(size), np.zeros(size)
-        self._streak_rows, self._streak_score = np.zeros(size), np.zeros(size)
+        self._far = np.zeros(size)  # the side on which the last batch was severely far off, 0 for none
+        self._bin_share = signals.shares_of_values.copy()
+        self._burn_bins = np.zeros(bins, dtype=np.int64)
+        self._known_rows = signals.reference_rows.copy()
+        self._inflation = np.ones(size)
+        self._bet()
 
     @property
     def settled(self) -> bool:
         """Whether burn-in is over, so that gates are calibrated and tickets may be raised."""
         return self.batches >= self.burn_in
 
-    def update(self, counts: Counts) -> list[int]:
-        """Take one micro-batch; returns the signals whose detector found a change in it."""
+    def update(self, counts: Counts, most: float = np.inf) -> list[int]:
+        """Take one micro-batch; returns the signals whose detector found a change in it.
+
+        `most` is what a single bet may gain from it, in nats.
+        """
         total, rows = self.signals.sums(counts)
         told = rows >= MIN_ROWS
         safe_rows = np.maximum(rows, 1.0)
         scores = (total - rows * self.signals.mean) / (self.signals.stddev * np.sqrt(safe_rows))
         self._remember(counts, total, rows)
-        self._follow_streaks(total / safe_rows - self.baseline, rows, told)
+        effect = total / safe_rows - self.baseline
+        self._far = np.where(told & (np.abs(effect) >= self.signals.severe_gate), np.sign(effect), 0.0)
+        if self.batches >= MIN_BATCHES:
+            self.bets.update(total, rows, counts, most)
         if not self.settled:
-            self._calibrate(total, rows, scores, told)
+            self._calibrate(counts, total, rows, scores, told)
         heard = np.where(told, scores, np.nan)[: self.signals.weighted].astype(np.float32)
         self._history[self.batches % HISTORY_BATCHES] = heard
         self.batches += 1
+        if self.batches <= self.burn_in and self.batches % MIN_BATCHES == 0:
+            self._measure_inflation()
         return self._detectors.update(heard)
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
         """Every window and baseline, copied, by name: what `restore` takes."""
-        return {name: value.copy() for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        mine = {name: value.copy() for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return {**mine, _STAKES: self.bets.state()}
 
     def restore(self, batches: int, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """Go on from a saved state. Raises ValueError, unchanged, when it is of other signals or windows.
 
         Detectors have no state that could be saved: they are given the scores they had last once more.
         """
-        mine = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        mine = self.state()
         shapes = {name: (value.shape, value.dtype) for name, value in mine.items()}
         if shapes != {name: (value.shape, value.dtype) for name, value in arrays.items()} or batches < 0:
             raise ValueError("a drift state of other signals or windows")
+        self.bets.restore(arrays[_STAKES])
         for name, value in arrays.items():
-            setattr(self, name, value.copy())
+            if name != _STAKES:
+                setattr(self, name, value.copy())
         self.batches = batches
+        self._bet()
         for at in range(max(batches - HISTORY_BATCHES, 0), batches):
             self._detectors.update(self._history[at % HISTORY_BATCHES])
 
@@ -112,6 +127,10 @@ class Evidence:
         wider = np.maximum(self.gate, EXCURSION_FACTOR * np.where(calibrated, excursion, 0.0))
         self.gate = np.where(calibrated, wider, self.gate)
         self.baseline = live
+        self._known_rows = np.where(known, np.minimum(self._known_rows, self._burn_rows), self._known_rows)
+        if self.signals.weighted:
+            self._adopt_bins(known)
+        self._bet()
 
     def beyond_gate(self) -> Mask:
         """Signals whose recent mean is further from the baseline than the ticket's gate."""
@@ -133,28 +152,13 @@ class Evidence:
         order = [at % RECENT_BATCHES for at in range(max(self.batches - batches, 0), self.batches)]
         return float(self._ring_total[order, signal].sum() / max(self._ring_rows[order, signal].sum(), 1.0))
 
-    def severe(self) -> Mask:
-        """Signals far beyond anything gradual in every one of the last batches."""
-        if self.batches < MIN_BATCHES:
-            return np.zeros(len(self.signals), dtype=bool)
-        enough = (self._streak >= SEVERE_BATCHES) & (self._streak_rows >= SEVERE_ROWS)
-        if not enough.any():
-            return enough
-        inflation = self._inflation()
-        enough &= self._streak_rows >= SEVERE_INDEPENDENT_ROWS * inflation
-        errors = np.abs(self._streak_score) / np.sqrt(np.maximum(self._streak_rows, 1.0) * inflation)
-        # A variance from few batches may be far too small: ask for more while it is.
-        needed = SEVERE_ERRORS * (1 + FEW_BATCHES / np.maximum(self._calm_batches, 1.0)[self.signals.like])
-        return np.asarray(enough & (errors >= needed))
-
-    def severe_throughout(self, signal: int) -> bool:
-        """Whether the recent mean as a whole is severe, which a change below it is not by chance."""
-        off = abs(self.recent[signal] - self.baseline[signal])
-        return bool(off >= self.signals.severe_gate[signal])
+    def inflation(self, signal: int) -> float:
+        """How much more its batches vary than independent rows would."""
+        return float(self._inflation[signal])
 
     def calm(self) -> Mask:
         """Signals whose recent mean is back within half the gate."""
-        gate = np.where(np.isfinite(self.gate), self.gate, self.signals.severe_gate)
+        gate = np.where(np.isfinite(self.signals.ticket_gate), self.gate, self.signals.severe_gate)
         return np.asarray(np.abs(self.recent - self.baseline) < gate / 2)
 
     def correlation(self, column: int, other: int) -> float:
@@ -176,35 +180,37 @@ class Evidence:
         recent = self._ring_total.sum(axis=0) / np.maximum(recent_rows, 1.0)
         self.recent = np.where(enough, recent, np.nan)
 
-    def _follow_streaks(self, effect: Floats, rows: Floats, told: Mask) -> None:
-        sign = np.sign(effect) * (np.abs(effect) >= self.signals.severe_gate)
-        goes_on = told & (sign != 0) & (sign == self._streak_sign)
-        begins = told & (sign != 0) & ~goes_on
-        stays = goes_on | ~told
-        added = told & (sign != 0)
-        self._streak_sign = np.where(begins, sign, np.where(stays, self._streak_sign, 0.0))
-        score = rows * effect / self.signals.stddev
-        self._streak = np.where(stays, self._streak, 0.0) + added
-        self._streak_rows = np.where(stays, self._streak_rows, 0.0) + np.where(added, rows, 0.0)
-        self._streak_score = np.where(stays, self._streak_score, 0.0) + np.where(added, score, 0.0)
-
-    def _calibrate(self, total: Floats, rows: Floats, scores: Floats, told: Mask) -> None:
-        calm = told & (self._streak == 0)
-        self._calm_batches += calm
-        self._score_sum += np.where(calm, scores, 0.0)
-        self._score_squares += np.where(calm, scores**2, 0.0)
+    def _calibrate(self, counts: Counts, total: Floats, rows: Floats, scores: Floats, told: Mask) -> None:
+        calm = told & (self._far == 0)
         self._burn_total += np.where(calm, total, 0.0)
         self._burn_rows += np.where(calm, rows, 0.0)
+        self._burn_bins += counts
         self._primary[self.batches] = scores[self.signals.primary] if len(scores) else 0.0
         if self.batches + 1 >= RECENT_BATCHES:
             self._low = np.fmin(self._low, np.where(calm, self.recent, np.nan))
             self._high = np.fmax(self._high, np.where(calm, self.recent, np.nan))
 
-    def _inflation(self) -> Floats:
-        """How much more batches vary than independent rows would: at least 1."""
-        batches = np.maximum(self._calm_batches, 1.0)
-        variance = self._score_squares / batches - (self._score_sum / batches) ** 2
-        return np.asarray(np.maximum(variance, 1.0)[self.signals.like])
+    def _measure_inflation(self) -> None:
+        """What is bet on the next batch rests on those before it."""
+        if not self.signals.weighted:
+            return
+        measured = variance_inflation(self._history[: min(self.batches, HISTORY_BATCHES)].astype(float))
+        self._inflation = measured[self.signals.like]
+        self._bet()
+
+    def _adopt_bins(self, known: Mask) -> None:
+        """Bins of columns none of whose signals is held have the share they had in burn-in."""
+        columns = self.signals.column_of[: self.signals.weighted]
+        free = np.bincount(columns, ~known[: self.signals.weighted]) == 0
+        values = np.where(self.signals.is_value, self._burn_bins, 0)
+        rows = np.bincount(self.signals.column_of_bin, values)[self.signals.column_of_bin]
+        adopt = free[self.signals.column_of_bin] & (rows >= MIN_ROWS * self.burn_in)
+        self._bin_share = np.where(adopt, values / np.maximum(rows, 1.0), self._bin_share)
+
+    def _bet(self) -> None:
+        """Bet against what is known to be normal now."""
+        wider = np.zeros(len(self.signals))
+        self.bets.calibrate(self.baseline, self._bin_share, self._known_rows, self._inflation, wider)
 
     def _off(self, signal: int) -> Mask:
         """Of the recent batches, oldest first: which are beyond half the gate, on the recent side."""

@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from sidecar.monitors.drift_budget import BatchRate, evidence_needed
 from sidecar.monitors.drift_evidence import RECENT_BATCHES, Evidence
 from sidecar.monitors.drift_layout import Counts, DriftLayout
 from sidecar.monitors.drift_pace import Pace
 from sidecar.monitors.drift_scores import distances
 from sidecar.monitors.drift_signals import Signals
 from sidecar.monitors.drift_verdict import Level, Verdict
+from sidecar.policy import YEAR_SECONDS
 from sidecar.reference import Reference
 
 # An event whose effect has not passed the gate after 16 batches (1,024 rows) was too small to mind.
@@ -29,6 +31,8 @@ EVENT_BATCHES = 16
 CORRELATED = 0.5
 # The newest verdicts that are over, for the status page.
 REMEMBERED = 256
+# A batch of fewer requests than these may be one odd client's: a single one is then not enough to page.
+MIN_ARRIVALS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,24 @@ class Settings:
     corroboration_rows: int = 10_000
 
 
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What the operator allows: pages at all, and one false one in so many seconds of this replica."""
+
+    page: bool = True
+    seconds: float = YEAR_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """Rows judged at once: how many, in how many requests, from when to when (monotonic)."""
+
+    rows: int
+    arrivals: int
+    began: float
+    time: float
+
+
 class Judge:
     """The verdicts about one model. Feed it micro-batches of its layout's counts, in order."""
 
@@ -58,7 +80,8 @@ class Judge:
         self.reference = reference
         self.layout = DriftLayout(reference)
         self.signals = Signals(self.layout)
-        self.evidence = Evidence(self.signals, self.layout.size, settings.burn_in)
+        self.evidence = Evidence(self.layout, self.signals, settings.burn_in)
+        self.rate = BatchRate()
         self.rows = 0
         self.past: deque[Verdict] = deque(maxlen=REMEMBERED)
         self.standing: dict[int, Verdict] = {}
@@ -70,23 +93,31 @@ class Judge:
         self._cooling: dict[int, tuple[int, float]] = {}  # column -> row and time at which it may speak again
         self._starts: deque[tuple[int, float]] = deque(maxlen=RECENT_BATCHES)
 
-    def take(self, counts: Counts, rows: int, began: float, time: float, *, may_page: bool) -> None:
-        """Judge one micro-batch of `rows` rows that arrived between two times."""
-        self._starts.append((self.rows, began))
-        self.rows += rows
+    def take(self, counts: Counts, batch: MicroBatch, allowed: Allowed) -> None:
+        """Judge one micro-batch."""
+        self._starts.append((self.rows, batch.began))
+        self.rows += batch.rows
+        time = batch.time
+        self.rate.count(time)
+        needed = self.evidence_needed(allowed, time)
         was_settled = self.evidence.settled
-        changed = self.evidence.update(counts)
+        most = np.inf if batch.arrivals >= MIN_ARRIVALS else needed / 2
+        changed = self.evidence.update(counts, most)
         for signal in changed:
             self._event(signal, time, "the mean of its scores changed")
-        self._severe_breaks(time, may_page)
+        self._severe_breaks(time, needed, allowed.page)
         if self.evidence.settled and not was_settled:
             self._settle()
         if self._pending:
             self._tickets(time)
-        if may_page and self.standing:
-            self._corroborate(time)
+        if allowed.page and self.standing:
+            self._corroborate(time, needed)
         if self.standing:
             self._recover(time)
+
+    def evidence_needed(self, allowed: Allowed, time: float) -> float:
+        """Nats that a page needs now."""
+        return evidence_needed(allowed.seconds, self.rate.a_second(self._settings.pace, time))
 
     def level_of(self, column: int) -> Level | None:
         """The loudest verdict that stands for a column of the layout."""
@@ -100,6 +131,7 @@ class Judge:
             "back": list(self._back.items()),
             "cooling": [[column, row, moment] for column, (row, moment) in self._cooling.items()],
             "starts": list(self._starts),
+            "rate": [self.rate.batches, self.rate.since],
         }
 
     def go_on(
@@ -115,26 +147,25 @@ class Judge:
         back = {int(signal): int(batches) for signal, batches in waits["back"]}
         cooling = {int(c): (int(row), moved(float(moment))) for c, row, moment in waits["cooling"]}
         starts = [(int(row), moved(float(moment))) for row, moment in waits["starts"]]
+        batches, since = waits["rate"]
+        rate = BatchRate(float(batches), None if since is None else moved(float(since)))
         if any(not 0 <= signal < len(self.signals) for signal in (*pending, *back)):
             raise ValueError("a signal that is not there")
-        self.rows, self.standing = rows, standing
+        self.rows, self.standing, self.rate = rows, standing, rate
         self.past.extend(past)
         self._pending, self._back, self._cooling = pending, back, cooling
         self._starts.extend(starts)
 
-    def _severe_breaks(self, time: float, may_page: bool) -> None:
-        severe = self.evidence.severe()
-        if not severe.any():
-            return
+    def _severe_breaks(self, time: float, needed: float, may_page: bool) -> None:
         level = Level.PAGE if may_page else Level.TICKET
-        for signal in np.flatnonzero(severe).tolist():
+        for signal in self.evidence.bets.severe(needed):
             standing = self.standing.get(signal)
             if standing is None:
                 if signal not in self._pending:
                     self._event(signal, time, "a severe break")
-                self._raise(signal, level, time, "a severe break: every recent batch is far off")
-            elif may_page and standing.level is Level.TICKET and self.evidence.severe_throughout(signal):
-                self._raise(signal, level, time, "became severe: all recent batches together are far off")
+                self._raise(signal, level, time, "a severe break")
+            elif may_page and standing.level is Level.TICKET:
+                self._raise(signal, level, time, "became a severe break")
 
     def _event(self, signal: int, time: float, why: str) -> None:
         self._pending[signal] = self.evidence.batches + EVENT_BATCHES
@@ -158,9 +189,11 @@ class Judge:
         row, moment = self._cooling.get(column, (0, float("-inf")))
         return self.rows >= row or time >= moment
 
-    def _corroborate(self, time: float) -> None:
-        if any(v.level is Level.PAGE for v in self.standing.values()):
+    def _corroborate(self, time: float, needed: float) -> None:
+        if len(self.standing) < 2 or any(v.level is Level.PAGE for v in self.standing.values()):
             return
+        if self.evidence.bets.gradual() < needed:
+            return  # two tickets by chance would cost the budget
         tickets = list(self.standing)
         for i, one in enumerate(tickets):
             for other in tickets[:i]:

@@ -69,6 +69,18 @@ def cuts(pace: Pace, batch: Batch, pending_rows: int, started: float) -> Iterato
         pending_rows = 0
 
 
+def arrivals(pace: Pace, batch: Batch, rows: int) -> int:
+    """In how many requests `rows` rows of a Batch came, as far as it says; recorded rows are one each.
+
+    Rows of one moment are one request's when nothing is said.
+    """
+    if batch.requests:
+        return max(batch.requests * rows // batch.rows, 1)
+    if pace.seconds > 0 and batch.times is None and batch.first == batch.last:
+        return 1
+    return rows
+
+
 def _times(batch: Batch) -> Callable[[int], float]:
     """When each row arrived, by its index; evenly from first to last where only these are known."""
     if batch.times is not None:

@@ -48,8 +48,9 @@ class Effect:
 SHIFT = Effect("sd", ticket=0.15, severe=0.75)
 RARE = Effect("share", ticket=0.005, severe=0.10)
 LEVEL = Effect("share", ticket=0.03, severe=0.25)
-# A bin that held at most half the rows now holds nearly all: stuck. Never a ticket, it is severe or not.
-STUCK = Effect("share", ticket=float("inf"), severe=0.85)
+# A bin that held at most half the rows now holds many: stuck. Never a ticket, it is severe or not; over when
+# the fullest bin is within half of this of the usual (of 16 rows in 20 bins, three in one are nothing odd).
+STUCK = Effect("share", ticket=float("inf"), severe=0.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,21 @@ class Signals:
         self.weighted = len(weighted)
         self.ticket_gate = np.array([s.effect.ticket for s in self.all])
         self.severe_gate = np.array([s.effect.severe for s in self.all])
-        self.mean = np.array([parts[4] for _, parts in built] + [0.0] * len(stuck))
+        usual = [_fullest_usual(layout, at) for at in numbers]
+        self.mean = np.array([parts[4] for _, parts in built] + usual)
         self.stddev = np.array([parts[5] for _, parts in built] + [1.0] * len(stuck))
         self._gather(layout, built)
         self._stuck_columns = np.array(numbers, dtype=np.intp)
         self._usual = layout.shares > 0.5
+        # Which bins hold values, and their shares among the values of their column; shape (bins,).
+        self.is_value = _is_value(layout)
+        self.column_of_bin = np.repeat(
+            np.arange(len(layout.columns)), [c.binning.size for c in layout.columns]
+        )
+        self.column_of = np.array([s.column for s in self.all], dtype=np.intp)
+        rows = np.array([float(max(c.profile.rows, 1)) for c in layout.columns])
+        self.reference_rows = rows[self.column_of]
+        self.shares_of_values = _among_values(layout, self.is_value)
         self._layout_starts = layout.starts
         first = {s.column: at for at, s in reversed(list(enumerate(weighted)))}
         # The signal that stands for its column: location, or the most frequent level.
@@ -94,6 +105,14 @@ class Signals:
     def __len__(self) -> int:
         return len(self.all)
 
+    def psi(self, signal: int, tilt: float) -> float:
+        """ln E[exp(tilt x score)] of a row under the reference: exact, as a score has a value per bin."""
+        column = self.all[signal].column
+        first = self._starts[signal]
+        weights = self._weights[first : first + self._values[column]]
+        shares = self._smooth[column]
+        return float(np.log(shares @ np.exp(tilt * (weights - shares @ weights))))
+
     def _gather(self, layout: DriftLayout, built: "list[tuple[int, _Parts]]") -> None:
         slices = [np.arange(layout.columns[at].start, layout.columns[at].stop) for at, _ in built]
         empty = np.empty(0)
@@ -102,6 +121,8 @@ class Signals:
         values = [_value_mask(layout.columns[at], parts[1]) for at, parts in built]
         self._domain = np.concatenate([*values, empty])
         self._starts = np.cumsum([0, *(len(s) for s in slices[:-1])])
+        self._values = [column.binning.values for column in layout.columns]
+        self._smooth = [_smooth(column, layout) for column in layout.columns]
 
     def sums(self, counts: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
         """The sum of weights, and the rows it is over, for each signal of one micro-batch's counts."""
@@ -153,9 +174,7 @@ def _shifts(column: ColumnBins, shares: Floats) -> Iterator[_Parts]:
     values = column.binning.values
     if values < 2:
         return
-    # Add half a row, so that a bin empty in the reference still has a rank.
-    smooth = shares[:values] + 0.5 / max(column.profile.rows, 1)
-    smooth = smooth / smooth.sum()
+    smooth = _smoothed(column, shares[:values])
     location, scale = _normal_scores(smooth)
     for name, scores in (("location", location), ("scale", scale)):
         stddev = float(np.sqrt(smooth @ (scores - smooth @ scores) ** 2))
@@ -163,6 +182,39 @@ def _shifts(column: ColumnBins, shares: Floats) -> Iterator[_Parts]:
             continue  # two equal halves have no scale of their own
         standard = (scores - smooth @ scores) / max(stddev, MIN_SCORE_STDDEV)
         yield name, SHIFT, 1, np.concatenate([standard, [0.0, 0.0]]), 0.0, 1.0
+
+
+def _smoothed(column: ColumnBins, shares: Floats) -> Floats:
+    """Half a row added, so that a bin empty in the reference still has a rank."""
+    smooth = shares + 0.5 / max(column.profile.rows, 1)
+    return np.asarray(smooth / smooth.sum())
+
+
+def _smooth(column: ColumnBins, layout: DriftLayout) -> Floats:
+    return _smoothed(column, layout.shares[column.start : column.start + column.binning.values])
+
+
+def _is_value(layout: DriftLayout) -> npt.NDArray[np.bool_]:
+    found = np.zeros(layout.size, dtype=bool)
+    for column in layout.columns:
+        found[column.start : column.start + column.binning.values] = True
+    return found
+
+
+def _among_values(layout: DriftLayout, is_value: npt.NDArray[np.bool_]) -> Floats:
+    values = np.where(is_value, layout.shares, 0.0)
+    if not len(layout.columns):
+        return values
+    sums = np.add.reduceat(values, layout.starts)
+    sizes = [column.binning.size for column in layout.columns]
+    return np.asarray(values / np.repeat(np.maximum(sums, 1e-12), sizes))
+
+
+def _fullest_usual(layout: DriftLayout, at: int) -> float:
+    """The largest share of a bin that does not hold most rows anyway."""
+    column = layout.columns[at]
+    shares = layout.shares[column.start : column.stop]
+    return float(shares[shares <= 0.5].max(initial=0.0))
 
 
 def _levels(column: ColumnBins, shares: Floats) -> Iterator[_Parts]:

@@ -44,11 +44,11 @@ class _Key(NamedTuple):
 class _Block:
     """Rows waiting to become a batch: plain lists, column by column, or the arrays of one large inference."""
 
-    __slots__ = ("features", "first", "held_bytes", "last", "misshapen", "outputs", "rows")
+    __slots__ = ("features", "first", "held_bytes", "last", "misshapen", "outputs", "requests", "rows")
 
     def __init__(self, key: _Key, now: float) -> None:
         self.first = self.last = now
-        self.rows = 0
+        self.rows = self.requests = 0
         self.held_bytes = 0
         self.features: list[Any] = [[] for _ in key.features]
         self.outputs: list[list[Any]] = [[] for _ in key.outputs]
@@ -60,6 +60,7 @@ class _Block:
         # Enough rows to be a batch of their own, which is folded at once: arrays stay arrays.
         whole = not self.rows and rows >= ROWS_PER_BATCH
         self.rows += rows
+        self.requests += 1
         self.last = now
         for i, column in enumerate(features):
             values, kept = column.values, self.features[i]
@@ -181,6 +182,7 @@ class Rows:
             other_outputs=other_outputs,
             trusted=trusted,
             elsewhere=key.elsewhere,
+            requests=block.requests,
         )
 
 

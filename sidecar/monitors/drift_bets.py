@@ -1,0 +1,245 @@
+"""Bets against "nothing changed": the mixture Shiryaev-Roberts e-detector, for all columns at once.
+
+Each bet multiplies its stake by a likelihood ratio; in control none is expected to grow. R <- (1 + R) e^x,
+with x the log ratio of a batch, bets anew at every batch, so that no change is missed; an average of
+such R passes B only after B batches on average, whatever the distribution (Shin, Ramdas and Rinaldo,
+"E-detectors", 2023). Averaging over bets makes a mixture, over columns the guarantee of a whole model.
+
+Means are bet on by tilting: x = l (S - n eps) - n psi(l), psi exact from the shares of the bins. Shares of
+rows are bet on by p1 against the tolerated p0: the same tilt, its l chosen so that a rare share is not bet
+against certainty. `severe` bets tolerate much and pay only for breaks; `gradual` ones back tickets that
+corroborate each other. x is divided by the variance inflation, as dependent rows count for fewer.
+
+What it is not: an effect size. The trap: the guarantee is about the reference (or the baseline learnt of
+traffic) being right, so eps grows with its standard error.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import log
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sidecar.monitors.drift_layout import Counts, DriftLayout
+from sidecar.monitors.drift_signals import LEVEL, MAX_LEVELS, MIN_SHARE, RARE, SHIFT, STUCK, Signals
+
+Floats = npt.NDArray[np.float64]
+# Logarithms need no more than seven digits, and there are a hundred a feature.
+Stakes = npt.NDArray[np.float32]
+
+# Deviations that are no break: a third of one is what mixes of traffic do. With the smallest tilt, .6, a mean
+# must be .6 deviations off before the stake grows at all, which nobody calls gradual.
+SEVERE_TOLERANCE, SEVERE_TILTS = 0.3, (0.6, 1.0, 1.5)
+# Below a ticket's gate (.15): enough to tell that a ticket is no chance, in tilts for .1 to .5 deviations.
+GRADUAL_TOLERANCE, GRADUAL_TILTS = 0.03, (0.1, 0.2, 0.4)
+# Shares bet on, of what is above the tolerated one: a tenth of all rows null, a third, nearly all.
+SEVERE_SHARES, BIN_SHARES = (0.1, 0.3, 0.9), (0.3, 0.9)
+# In units of the ticket's gate.
+GRADUAL_SHARES = (1.0, 4.0, 16.0)
+REFERENCE_ERRORS = 2.0
+_ONE = np.float32(0.0)  # the stake that is added, as its logarithm
+_SMALLEST = np.float32(-50.0)  # R is then nothing beside the 1 it is added to
+_NEAR_CERTAIN = 0.97
+
+
+@dataclass(frozen=True, slots=True)
+class _Bet:
+    """One bet: on a bin of the layout, or on a signal when `bin` is -1; `signal` is who is blamed."""
+
+    column: int
+    signal: int
+    bin: int = -1
+    tilt: float = 0.0  # of a mean
+    psi: float = 0.0
+    fraction: float = 0.0  # of a share
+    step: float = 0.0
+    down: bool = False
+
+
+class Bets:
+    """The stakes of one model. `calibrate` first, then `update` with every micro-batch."""
+
+    def __init__(self, layout: DriftLayout, signals: Signals) -> None:
+        self._signals = signals
+        self._severe = _Book(list(_severe(layout, signals)), layout, signals, SEVERE_TOLERANCE)
+        self._gradual = _Book(list(_gradual(layout, signals)), layout, signals, GRADUAL_TOLERANCE)
+        self._books = self._severe, self._gradual
+        self._columns = len(layout.columns)
+
+    def calibrate(self, mean: Floats, shares: Floats, rows: Floats, inflation: Floats, extra: Floats) -> None:
+        """What is normal: means of signals, shares of bins among the values of their column.
+
+        Known from so many `rows`; these, `inflation` and the `extra` tolerance are per signal.
+        """
+        for book in self._books:
+            book.calibrate(mean, shares, rows, inflation, extra)
+
+    def update(self, total: Floats, rows: Floats, counts: Counts, most: float) -> None:
+        """Settle the bets on one micro-batch; none gains more than `most` nats."""
+        weighted = self._signals.weighted
+        amounts = np.concatenate([total[:weighted], counts]).astype(np.float32)
+        among = rows.astype(np.float32)
+        for book in self._books:
+            book.update(amounts, among, most)
+
+    def severe(self, needed: float) -> list[int]:
+        """Signals to blame for stakes past `needed` nats, which start anew then."""
+        if not self._columns:
+            return []
+        return self._severe.won(needed + log(self._columns))
+
+    def gradual(self) -> float:
+        """The evidence in nats that something changed, the columns together."""
+        return self._gradual.together() - log(max(self._columns, 1))
+
+    def state(self) -> Stakes:
+        """Every stake, as logarithms."""
+        return np.concatenate([book.log for book in self._books])
+
+    def restore(self, stakes: npt.NDArray[Any]) -> None:
+        """Go on from saved stakes. Raises ValueError when they are of other bets."""
+        if stakes.shape != self.state().shape or np.isnan(stakes).any():
+            raise ValueError("the stakes of other bets")
+        at = len(self._severe.log)
+        self._severe.log, self._gradual.log = stakes[:at].copy(), stakes[at:].copy()
+
+
+class _Book:
+    """Bets of one tolerance, sorted by column, as arrays."""
+
+    def __init__(self, bets: list[_Bet], layout: DriftLayout, signals: Signals, tolerance: float) -> None:
+        self._tolerance = tolerance
+        self.log = np.full(len(bets), _SMALLEST, dtype=np.float32)
+        self._column = np.array([bet.column for bet in bets], dtype=np.int32)
+        self._signal = np.array([bet.signal for bet in bets], dtype=np.int32)
+        bins = np.array([bet.bin for bet in bets], dtype=np.int32)
+        self._on_bin, self._bin = bins >= 0, np.maximum(bins, 0)
+        # Rows a bet is over, and what its dependence is like: those of the signal, or of its column's values.
+        like = [signals.like[bet.signal] if bet.bin < 0 else signals.primary[bet.column] for bet in bets]
+        self._like = np.array(like, dtype=np.int32)
+        self._source = np.where(self._on_bin, signals.weighted + self._bin, self._like).astype(np.int32)
+        self._tilt, self._psi, self._fraction, self._step = (
+            np.array([getattr(bet, name) for bet in bets], dtype=np.float32)
+            for name in ("tilt", "psi", "fraction", "step")
+        )
+        self._is_mean = self._tilt != 0
+        self._down = np.array([bet.down for bet in bets], dtype=bool)
+        self._starts = np.searchsorted(self._column, np.arange(len(layout.columns)))
+        self._weight = _log_weights(self._column, self._on_bin)
+        self._per_amount = self._per_row = np.zeros(len(bets), dtype=np.float32)
+
+    def calibrate(self, mean: Floats, shares: Floats, rows: Floats, inflation: Floats, extra: Floats) -> None:
+        like, stretch = self._like, np.maximum(inflation[self._like], 1.0)
+        error = REFERENCE_ERRORS * np.sqrt(stretch / np.maximum(rows[like], 1.0))
+        more = np.where(self._on_bin, 0.0, extra[like])
+        normal = np.where(self._on_bin, shares[self._bin], mean[like])
+        allowed = self._tolerance + error
+        # Means: mean 0 and deviation 1 a row, both as the reference has it.
+        up = self._tilt, -self._tilt * normal - np.abs(self._tilt) * (allowed + more) - self._psi
+        # Shares.
+        share = np.clip(np.where(self._down, 1 - normal, normal), MIN_SHARE, 1 - MIN_SHARE)
+        p0 = share + np.sqrt(share * (1 - share)) * allowed + more
+        open_ = self._is_mean | (p0 < _NEAR_CERTAIN)  # nothing to win where nearly all rows are anyway
+        p0 = np.minimum(p0, _NEAR_CERTAIN)
+        p1 = np.minimum(p0 + self._fraction * (1 - p0) + self._step, 1 - (1 - p0) / 20)
+        odds, miss = np.log(p1 * (1 - p0) / (p0 * (1 - p1))), np.log((1 - p1) / (1 - p0))
+        on_share = np.where(self._down, -odds, odds), np.where(self._down, odds + miss, miss)
+        both = (np.where(self._is_mean, up[at], on_share[at]) * open_ / stretch for at in (0, 1))
+        self._per_amount, self._per_row = (part.astype(np.float32) for part in both)
+
+    def update(self, amounts: Stakes, rows: Stakes, most: float) -> None:
+        gain = self._per_amount * amounts[self._source] + self._per_row * rows[self._like]
+        stakes = np.logaddexp(_ONE, self.log) + np.minimum(gain, np.float32(most))
+        self.log = np.maximum(stakes, _SMALLEST)
+
+    def won(self, needed: float) -> list[int]:
+        stakes = self.log + self._weight
+        if not len(stakes) or stakes.max() < needed - 10:  # no column has e^10 bets
+            return []
+        blamed = []
+        for column in np.flatnonzero(self._together_by_column(stakes) >= needed).tolist():
+            own = np.flatnonzero(self._column == column)
+            blamed.append(int(self._signal[own[self._foremost(stakes[own], self._on_bin[own], needed)]]))
+            self.log[own] = _SMALLEST
+        return blamed
+
+    def together(self) -> float:
+        stakes = self.log + self._weight
+        top = float(stakes.max(initial=_SMALLEST))
+        return top + float(np.log(np.exp(stakes - top).sum())) if len(stakes) else float(_SMALLEST)
+
+    def _together_by_column(self, stakes: Stakes) -> Stakes:
+        top = np.maximum.reduceat(stakes, self._starts)
+        return np.asarray(top + np.log(np.add.reduceat(np.exp(stakes - top[self._column]), self._starts)))
+
+    def _foremost(self, stakes: Stakes, on_bin: npt.NDArray[np.bool_], needed: float) -> int:
+        """The best bet; but a mean or a null says more than "this bin is full" when it is as certain."""
+        plain = np.where(on_bin, -np.inf, stakes)
+        return int(np.argmax(plain if plain.max() >= needed else stakes))
+
+
+def _log_weights(column: npt.NDArray[np.int32], on_bin: npt.NDArray[np.bool_]) -> Stakes:
+    """Half of a column's stake on its signals, half on its bins, each evenly."""
+    weights = np.zeros(len(column), dtype=np.float32)
+    for at in np.unique(column).tolist():
+        own = column == at
+        kinds = [own & ~on_bin, own & on_bin]
+        parts = [kind for kind in kinds if kind.any()]
+        for kind in parts:
+            weights[kind] = -log(len(parts) * int(kind.sum()))
+    return weights
+
+
+def _severe(layout: DriftLayout, signals: Signals) -> Iterator[_Bet]:
+    for column, (bins, own) in enumerate(zip(layout.columns, _by_column(layout, signals), strict=True)):
+        for at in own.means:
+            yield from _tilted(column, at, signals, SEVERE_TILTS)
+        for at in own.rare:
+            yield from (_Bet(column, at, fraction=part) for part in SEVERE_SHARES)
+        for value in range(bins.binning.values if own.stuck or own.levels else 0):
+            at = own.stuck[0] if own.stuck else own.levels[_level_of(value, bins.binning.values)]
+            yield from (_Bet(column, at, bins.start + value, fraction=part) for part in BIN_SHARES)
+
+
+def _gradual(layout: DriftLayout, signals: Signals) -> Iterator[_Bet]:
+    for column, own in enumerate(_by_column(layout, signals)):
+        for at in own.means:
+            yield from _tilted(column, at, signals, GRADUAL_TILTS)
+        for at in own.rare + own.levels:
+            for factor in GRADUAL_SHARES:
+                step = factor * signals.all[at].effect.ticket
+                yield _Bet(column, at, step=step)
+                yield _Bet(column, at, step=step, down=True)
+
+
+def _tilted(column: int, at: int, signals: Signals, tilts: tuple[float, ...]) -> Iterator[_Bet]:
+    for tilt in (sign * size for size in tilts for sign in (1, -1)):
+        yield _Bet(column, at, tilt=tilt, psi=signals.psi(at, tilt))
+
+
+@dataclass(slots=True)
+class _Own:
+    """The signals of one column, by what they are."""
+
+    means: list[int] = field(default_factory=list)
+    rare: list[int] = field(default_factory=list)
+    levels: list[int] = field(default_factory=list)
+    stuck: list[int] = field(default_factory=list)
+
+
+def _by_column(layout: DriftLayout, signals: Signals) -> list[_Own]:
+    found = [_Own() for _ in layout.columns]
+    for at, signal in enumerate(signals.all):
+        own = found[signal.column]
+        kinds = ((SHIFT, own.means), (RARE, own.rare), (LEVEL, own.levels), (STUCK, own.stuck))
+        next(kind for effect, kind in kinds if signal.effect is effect).append(at)
+    return found
+
+
+def _level_of(value: int, values: int) -> int:
+    """Which level signal of a category watches a bin: its own, that of rare levels, that of the others."""
+    if value == values - 1:
+        return -1
+    return min(value, MAX_LEVELS)
