@@ -2,7 +2,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-peers check static unit gen gen-check bench clean
+.PHONY: help install demo test test-peers check static unit gen gen-check bench image clean
 
 BIN := .venv/bin
 # What is installed is remembered in stamp files, so that a second run is fast.
@@ -39,6 +39,18 @@ gen: $(DEVELOPMENT) ## write again what is generated: rules, dashboards, referen
 bench: $(DEVELOPMENT) ## measure what the relay costs, and what reading costs (ARGS go to each)
 	@set -e; for name in relay wire decode decode_grpc observer drift; do \
 	  echo "== python -m benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name $(ARGS); done
+
+# The base by its digest for a release: make image BASE=docker.io/library/python:3.13-slim-bookworm@sha256:…
+ENGINE ?= docker
+IMAGE ?= ghcr.io/inference-sidecar/inference-sidecar
+image: $(DEVELOPMENT) ## the container images, from the wheel, with a bill of materials (ENGINE=podman)
+	@scripts/image-parts.sh $(BIN)/python
+	@set -e; tag=$$($(BIN)/python -c 'import sidecar; print(sidecar.__version__)'); \
+	for target in sidecar redirect; do \
+		name=$(IMAGE); [ $$target = sidecar ] || name=$$name-$$target; \
+		$(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) --target $$target --tag $$name:$$tag .; \
+	done
+	@$(if $(BASE),,echo "warning: the base image was given by its tag only; a release gives BASE with a digest" >&2)
 
 clean: ## remove everything that make made, .venv included
 	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov dist build
