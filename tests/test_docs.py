@@ -5,7 +5,6 @@ Commands are only parsed here, not run; what they do has tests of its own.
 
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
