@@ -67,8 +67,8 @@ class Batch:
     the rows with every required feature; `misshapen` counts, for each output, the predictions that came
     back in another number than was asked for, and so belong to no row. `trusted`: the model answered these
     requests successfully, so what they hold may be learnt from. `elsewhere`: features without a column were
-    not in the payload and are unknown, neither null nor missing. `requests`: how many brought these rows, 0 when
-    nobody counted.
+    not in the payload and are unknown, neither null nor missing. `requests`: how many brought these rows,
+    0 when nobody counted.
     """
 
     model: str

@@ -5,7 +5,7 @@ Label sets are fixed here; every label is either a closed set (`closed`), config
 decision record.
 """
 
-from sidecar import catalog_generation
+from sidecar import catalog_generation, catalog_quality
 from sidecar.exchange import Outcome
 from sidecar.inference import Operation, Undecoded
 from sidecar.metric import Metric, MetricKind
@@ -293,5 +293,6 @@ BUILD_INFO = Metric(
 ALL: tuple[Metric, ...] = (
     *(value for value in list(globals().values()) if isinstance(value, Metric)),
     *catalog_generation.ALL,
+    *catalog_quality.ALL,
 )
 BY_NAME: dict[str, Metric] = {metric.name: metric for metric in ALL}

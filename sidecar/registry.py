@@ -153,6 +153,12 @@ class Histogram(Family):
         super().remove(**match)
         self._count_exemplars()
 
+    def add(self, counts: Iterable[int], total: float, *labels: str) -> None:
+        """Count many observations at once: how many are in each bucket, and their sum."""
+        series = self.values.get(labels) or self._series(labels)
+        series.counts = [before + more for before, more in zip(series.counts, counts, strict=True)]
+        series.sum += total
+
     def touch(self, *labels: str) -> None:
         """Make a series exist with no observation."""
         self._series(labels)

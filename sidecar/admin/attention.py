@@ -29,7 +29,9 @@ _BLIND = ("connection is relayed but cannot be read", "connections are relayed b
 
 def sentences(status: Mapping[str, Any]) -> list[dict[str, str]]:
     """`level` ("bad", "warn", "info") and `text` for each finding, the worst first."""
-    found = [*_objectives(status), *_drift(status), *_blind(status), *_idle(status)]
+    found = [
+        *_objectives(status), *_problems(status), *_drift(status), *_blind(status), *_idle(status),
+    ]  # fmt: skip
     order = ("bad", "warn", "info")
     return sorted(found, key=lambda finding: order.index(finding["level"]))
 
@@ -54,6 +56,14 @@ def _drift(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         psi = "" if verdict["psi"] is None else f" (PSI {verdict['psi']:.2f})"
         text = f"{verdict['kind']} {verdict['name']} of {_model(verdict)} drifts{psi}"
         yield _finding("bad" if verdict["level"] == "page" else "warn", text)
+
+
+def _problems(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    for problem in status["problems"]:
+        what = (
+            f"feature {problem['feature']} of {problem['model']}" if problem["feature"] else problem["model"]
+        )
+        yield _finding("warn", f"{what}: {problem['problem'].replace('_', ' ')}: {problem['text']}")
 
 
 def _blind(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:

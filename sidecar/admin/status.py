@@ -36,7 +36,8 @@ class Details(TypedDict, total=False):
     """What is not in a snapshot. Everything is optional; times are wall-clock seconds.
 
     `verdicts` are drift events, newest first, each with at least `text`; `learning` says for each model
-    that has no reference yet how many rows it has and needs; `references` holds one JSON object a model.
+    that has no reference yet how many rows it has and needs; `references` holds one JSON object a model;
+    `problems` are those of the data that stand, each with `model`, `feature`, `problem`, `text` and `since`.
     """
 
     version: str
@@ -44,6 +45,7 @@ class Details(TypedDict, total=False):
     listen: str
     since: float
     verdicts: Sequence[Mapping[str, Any]]
+    problems: Sequence[Mapping[str, Any]]
     learning: Mapping[str, Mapping[str, Any]]
     references: Mapping[str, Mapping[str, Any]]
 
@@ -66,6 +68,7 @@ def status(snapshot: Snapshot, earlier: Snapshot | None, details: Details) -> di
         "features_total": len(every_feature),
         "drift": drift(between),
         "verdicts": [dict(verdict) for verdict in details.get("verdicts", ())],
+        "problems": [dict(problem) for problem in list(details.get("problems", ()))[:MAX_FEATURES]],
         "references": references(between, details.get("learning", {})),
         "not_seen": not_seen(between),
         "cost": cost(between),

@@ -12,7 +12,7 @@ What is decided here, and why:
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ _NUMERIC_OR_NULL = frozenset({int, float, type(None)})
 _ALWAYS_AVAILABLE = frozenset({str, int, bool})
 _LEVELLED = frozenset({ColumnType.CATEGORY, ColumnType.BOOLEAN})
 _NUMBERS = int | float | np.integer | np.floating
+# The year 5138: milliseconds since 1973 are larger.
+_LARGEST_SECONDS = 1e11
 # A share this close to one leaves nothing for `__other__`: the reference knows every level.
 _COMPLETE_SHARE = 1 - 1e-6
 
@@ -88,7 +90,8 @@ def clean_column(name: str, values: Sequence[Any], rules: Rules) -> CleanColumn:
         states, levels = _levels(values, rules)
         return CleanColumn(name, rules.type, states, levels=levels)
     if rules.type is ColumnType.TIMESTAMP:
-        return CleanColumn(name, rules.type, _states([_unusable(v) or _timestamp(v) for v in values]))
+        states, times = _timestamps(values)
+        return CleanColumn(name, rules.type, states, times=times)
     return CleanColumn(name, rules.type, availability(values))
 
 
@@ -205,15 +208,35 @@ def _boolean(value: Any) -> str | None:
     return None
 
 
-def _timestamp(value: Any) -> int:
-    """ISO 8601 text, or a number of seconds or milliseconds since the epoch."""
+def _timestamps(values: Sequence[Any]) -> tuple[States, Numbers]:
+    judged = [_timestamp(v) for v in values]
+    return _states([state for state, _ in judged]), np.array([time for _, time in judged], dtype=np.float64)
+
+
+def _timestamp(value: Any) -> tuple[int, float]:
+    """ISO 8601 text, or a number since the epoch; in seconds. Text without a zone is UTC."""
+    unusable = _unusable(value)
+    if unusable is not None:
+        return unusable, math.nan
     if isinstance(value, _NUMBERS) and not isinstance(value, bool):
-        return State.VALID
+        return State.VALID, _seconds(value)
     try:
-        datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return State.WRONG_TYPE
-    return State.VALID
+        moment = datetime.fromisoformat(value)
+        return State.VALID, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return State.WRONG_TYPE, math.nan
+
+
+def _seconds(value: Any) -> float:
+    """A number since the epoch in seconds: of what is larger than any year's seconds, the unit shows."""
+    try:
+        number = float(value)
+    except OverflowError:
+        return math.nan
+    for unit in (1.0, 1e3, 1e6, 1e9):
+        if abs(number) < _LARGEST_SECONDS * unit:
+            return number / unit
+    return math.nan
 
 
 def _unusable(value: Any) -> int | None:

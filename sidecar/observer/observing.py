@@ -25,6 +25,7 @@ from sidecar.config import Settings
 from sidecar.exporters.otlp_settings import otlp_settings
 from sidecar.ingest.ingesting import Ingesting
 from sidecar.monitors.drift_verdict import Verdict
+from sidecar.monitors.quality_problems import Problem
 from sidecar.observer.budget import Pacer
 from sidecar.observer.pipeline import Pipeline
 from sidecar.observer.recent import Recent
@@ -135,6 +136,7 @@ class Observing:
             "upstream": ", ".join(str(route.upstream or "redirect") for route in routes),
             "listen": ", ".join([str(route.listen) for route in routes] or self._ingesting.addresses),
             "verdicts": [_shown(verdict) for verdict in reversed(self._pipeline.drift.verdicts())],
+            "problems": [_told(problem) for problem in self._pipeline.problems.standing()],
             "learning": {
                 model: {"rows": state.rows_seen, "needed": state.rows_needed}
                 for model, state in references.status().items()
@@ -209,6 +211,13 @@ async def _say_alive(supervisor: asyncio.StreamWriter) -> None:
     while True:
         supervisor.write(b'{"alive": true}\n')
         await asyncio.sleep(_ALIVE_SECONDS)
+
+
+def _told(problem: Problem) -> dict[str, Any]:
+    """A problem with the data as the status page and its JSON want it: wall-clock times."""
+    times = {"since": clock.wall_of(problem.since), "last": clock.wall_of(problem.last)}
+    told = {key: getattr(problem, key) for key in ("model", "feature", "problem", "text")}
+    return {**told, **times}
 
 
 def _shown(verdict: Verdict) -> dict[str, Any]:

@@ -11,11 +11,16 @@ from sidecar.config import Settings
 from sidecar.decoders import Decoders
 from sidecar.monitors.distribution import Distribution
 from sidecar.monitors.drift import Drift
+from sidecar.monitors.drift_judge import Settings as DriftSettings
 from sidecar.monitors.features import Features
+from sidecar.monitors.freshness import Freshness
 from sidecar.monitors.generation import Generations
 from sidecar.monitors.in_flight import InFlight
 from sidecar.monitors.objectives import Objectives
+from sidecar.monitors.out_of_distribution import OutOfDistribution
 from sidecar.monitors.predictions import Predictions
+from sidecar.monitors.quality import DataQuality
+from sidecar.monitors.quality_problems import Problems
 from sidecar.monitors.rows import Rows
 from sidecar.monitors.scores import Scores
 from sidecar.monitors.traffic import Traffic
@@ -40,7 +45,10 @@ class Pipeline:
         self.registry.before_snapshot(lambda: self.rows.flush())
         given, default = load_references(settings)
         self.references = LearntReferences(given=given, default=default)
-        self.drift = Drift(self.registry, self.references, policies)
+        # Recorded exchanges bring the time of the day with them.
+        wall = clock.wall_of if now is clock.monotonic else float
+        self.drift = Drift(self.registry, self.references, policies, DriftSettings(wall=wall))
+        self.problems = Problems(self.registry)
         attribution = Attribution(policies)
         self.observer = Observer(self.registry, attribution, Decoders(settings.payload_rules()))
         if given or default:
@@ -53,6 +61,9 @@ class Pipeline:
             Scores(self.registry),
             objectives,
             Distribution(self.registry, policies, self.references),
+            DataQuality(self.registry, self.references, self.problems),
+            Freshness(self.registry, policies, self.problems, clock.wall_of),
+            OutOfDistribution(self.registry, self.references),
             self.drift,
             self.references,
         )
