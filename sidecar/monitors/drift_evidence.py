@@ -9,7 +9,7 @@ excursion seen in control raises the ticket's gate ("self-calibrated"). The trap
 verdict keeps the reference, or a break during burn-in would become the norm.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import numpy as np
 import numpy.typing as npt
@@ -18,16 +18,20 @@ from sidecar.monitors.detectors import ChangeDetectors
 from sidecar.monitors.drift_bets import Bets
 from sidecar.monitors.drift_inflation import variance_inflation
 from sidecar.monitors.drift_layout import Counts, DriftLayout
+from sidecar.monitors.drift_seasons import MIN_SLOT_ROWS, Seasons
 from sidecar.monitors.drift_signals import Floats, Signals
 
 Mask = npt.NDArray[np.bool_]
 
-_STAKES = "stakes"  # the bets', among the arrays of a saved state
+# Names among the arrays of a saved state: what the bets have, and before the names of what seasons have.
+_STAKES, _SEASONS = "stakes", "seasons."
 
 RECENT_BATCHES = 8  # 512 rows: a shift of .15 sd is 3.4 standard errors
 WINDOW_BATCHES = 16  # ~1,024 rows for PSI: its sampling bias with 20 bins is then .02
 MIN_ROWS = 8  # with fewer values a batch says nothing of a signal
 EXCURSION_FACTOR = 1.25
+# Past hours are behind: a rhythm of half a deviation moves another tenth in an hour.
+SEASON_FACTOR = 1.5
 # Scores remembered for detectors that start again: 16,000 rows, beyond which only changes far below any
 # gate are found. 4 kB a feature.
 HISTORY_BATCHES = 256
@@ -56,14 +60,14 @@ class Evidence:
         self._ring_rows = np.zeros((RECENT_BATCHES, size))
         self._burn_total, self._burn_rows = np.zeros(size), np.zeros(size)
         self._low, self._high = np.full(size, np.inf), np.full(size, -np.inf)
-        self._calm_batches = np.zeros(size)
-        self._score_sum, self._score_squares = np.zeros(size), np.zeros(size)
         self._primary = np.zeros((self.burn_in, len(signals.primary)), dtype=np.float32)
         self._far = np.zeros(size)  # the side on which the last batch was severely far off, 0 for none
         self._bin_share = signals.shares_of_values.copy()
         self._burn_bins = np.zeros(bins, dtype=np.int64)
         self._known_rows = signals.reference_rows.copy()
         self._inflation = np.ones(size)
+        self._settled_gate = signals.ticket_gate.copy()
+        self.seasons = Seasons(size, bins)
         self._bet()
 
     @property
@@ -71,12 +75,21 @@ class Evidence:
         """Whether burn-in is over, so that gates are calibrated and tickets may be raised."""
         return self.batches >= self.burn_in
 
-    def update(self, counts: Counts, most: float = np.inf) -> list[int]:
+    def update(
+        self,
+        counts: Counts,
+        most: float = np.inf,
+        wall: float | None = None,
+        held: Set[int] = frozenset(),
+    ) -> list[int]:
         """Take one micro-batch; returns the signals whose detector found a change in it.
 
-        `most` is what a single bet may gain from it, in nats.
+        `most` is what a single bet may gain from it, in nats; `wall` its time of the day, None where there is
+        none; the signals `held` teach nothing about seasons.
         """
         total, rows = self.signals.sums(counts)
+        if wall is not None:
+            total = self._in_season(wall, counts, total, rows, held)
         told = rows >= MIN_ROWS
         safe_rows = np.maximum(rows, 1.0)
         scores = (total - rows * self.signals.mean) / (self.signals.stddev * np.sqrt(safe_rows))
@@ -97,7 +110,8 @@ class Evidence:
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
         """Every window and baseline, copied, by name: what `restore` takes."""
         mine = {name: value.copy() for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        return {**mine, _STAKES: self.bets.state()}
+        seasons = {_SEASONS + name: value for name, value in self.seasons.state().items()}
+        return {**mine, **seasons, _STAKES: self.bets.state()}
 
     def restore(self, batches: int, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """Go on from a saved state. Raises ValueError, unchanged, when it is of other signals or windows.
@@ -109,8 +123,12 @@ class Evidence:
         if shapes != {name: (value.shape, value.dtype) for name, value in arrays.items()} or batches < 0:
             raise ValueError("a drift state of other signals or windows")
         self.bets.restore(arrays[_STAKES])
+        of_seasons = {
+            name.removeprefix(_SEASONS): v for name, v in arrays.items() if name.startswith(_SEASONS)
+        }
+        self.seasons.restore(of_seasons)
         for name, value in arrays.items():
-            if name != _STAKES:
+            if name != _STAKES and not name.startswith(_SEASONS):
                 setattr(self, name, value.copy())
         self.batches = batches
         self._bet()
@@ -126,6 +144,7 @@ class Evidence:
         calibrated = known & np.isfinite(excursion)
         wider = np.maximum(self.gate, EXCURSION_FACTOR * np.where(calibrated, excursion, 0.0))
         self.gate = np.where(calibrated, wider, self.gate)
+        self._settled_gate = self.gate.copy()
         self.baseline = live
         self._known_rows = np.where(known, np.minimum(self._known_rows, self._burn_rows), self._known_rows)
         if self.signals.weighted:
@@ -207,10 +226,57 @@ class Evidence:
         adopt = free[self.signals.column_of_bin] & (rows >= MIN_ROWS * self.burn_in)
         self._bin_share = np.where(adopt, values / np.maximum(rows, 1.0), self._bin_share)
 
+    def _in_season(self, wall: float, counts: Counts, total: Floats, rows: Floats, held: Set[int]) -> Floats:
+        """The sums less what this hour of the day is expected to add; learns what that is."""
+        seasons = self.seasons
+        teaches = np.ones(len(self.signals), dtype=bool)
+        teaches[list(held)] = False
+        before = seasons.hour_counts.copy() if not seasons.in_use else None
+        if seasons.learn(wall, total, rows, counts, teaches) and before is not None and self.settled:
+            self._bear_what_was(before)
+        if seasons.begin(wall):
+            self._begin_anew()
+        if not seasons.in_use:
+            return total
+        offset = seasons.offset(wall, self.baseline)
+        offset[self.signals.weighted :] = 0.0  # what is stuck is stuck at any hour
+        return np.asarray(total - rows * offset)
+
+    def _bear_what_was(self, hour: Counts) -> None:
+        """An hour is over: widen the gates by what past ones were, until a season is known."""
+        far = self.seasons.excursion(self.baseline)
+        far[self.signals.weighted :] = 0.0
+        wider = self.signals.ticket_gate + SEASON_FACTOR * far
+        self.gate = np.where(far > 0, np.maximum(self._settled_gate, wider), self.gate)
+        values = np.where(self.signals.is_value, hour, 0)
+        if self.signals.weighted:
+            columns = self.signals.column_of_bin
+            rows = np.bincount(columns, values)[columns]
+            self.seasons.end_hour_of_bins(
+                np.where(rows >= MIN_ROWS * self.burn_in, values / np.maximum(rows, 1), 0)
+            )
+        self._bet()
+
+    def _begin_anew(self) -> None:
+        """From now on scores are about what the hour does not explain: forget windows, calibrate again."""
+        self.batches = 0
+        self.gate = self.signals.ticket_gate.copy()
+        self._settled_gate = self.gate.copy()
+        self._detectors = ChangeDetectors([s.delta for s in self.signals.all[: self.signals.weighted]])
+        self._history[:] = np.nan
+        for zeroed in (self._ring_total, self._ring_rows, self._burn_total, self._burn_rows, self._burn_bins):
+            zeroed[:] = 0
+        self._low[:], self._high[:], self.recent[:] = np.inf, -np.inf, np.nan
+        hours = np.maximum(self.seasons.fewest_rows(), MIN_SLOT_ROWS)
+        self._known_rows = np.minimum(self._known_rows, hours)
+        self._bet()
+
     def _bet(self) -> None:
         """Bet against what is known to be normal now."""
-        wider = np.zeros(len(self.signals))
-        self.bets.calibrate(self.baseline, self._bin_share, self._known_rows, self._inflation, wider)
+        narrow = np.where(np.isfinite(self.gate), self.gate, 0.0)
+        wider = np.maximum(narrow - np.where(np.isfinite(self._settled_gate), self._settled_gate, 0.0), 0.0)
+        shares = np.maximum(self._bin_share, self.seasons.fullest)
+        self.bets.calibrate(self.baseline, shares, self._known_rows, self._inflation, wider)
 
     def _off(self, signal: int) -> Mask:
         """Of the recent batches, oldest first: which are beyond half the gate, on the recent side."""

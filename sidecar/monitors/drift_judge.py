@@ -42,7 +42,8 @@ class Settings:
     `burn_in` 80 batches is 5,000 rows: the mean is then known to .014 sd. `recovered` 4 batches in a
     row back within half the gate. `cooldown`: a column whose ticket ended is silent for
     10,000 rows or an hour, whichever is over first.
-    `corroboration_rows`: two tickets within 10,000 rows are one story.
+    `corroboration_rows`: two tickets within 10,000 rows are one story. `wall` gives the seconds since the
+    epoch of a batch's time; without it there are no hours, and no seasons.
     """
 
     pace: Pace = Pace()
@@ -51,6 +52,7 @@ class Settings:
     cooldown_rows: int = 10_000
     cooldown_seconds: float = 3600.0
     corroboration_rows: int = 10_000
+    wall: Callable[[float], float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,11 @@ class Judge:
         needed = self.evidence_needed(allowed, time)
         was_settled = self.evidence.settled
         most = np.inf if batch.arrivals >= MIN_ARRIVALS else needed / 2
-        changed = self.evidence.update(counts, most)
+        began = self.evidence.seasons.in_use
+        wall = None if self._settings.wall is None else self._settings.wall(time)
+        changed = self.evidence.update(counts, most, wall, self.standing.keys())
+        if self.evidence.seasons.in_use and not began:
+            self._pending.clear()  # what waited was about means without hours
         for signal in changed:
             self._event(signal, time, "the mean of its scores changed")
         self._severe_breaks(time, needed, allowed.page)
