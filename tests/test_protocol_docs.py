@@ -46,3 +46,21 @@ def test_the_payload_that_is_shown_is_a_configuration(tmp_path):
     file.write_text(example)
     fraud, general = load(str(file), {}, {}).payload_rules()
     assert (fraud.paths, fraud.for_model, general.features) == (("/fraud/*",), "fraud", ("age", "income"))
+
+
+@pytest.mark.parametrize(
+    "file", sorted(Path(__file__).parent.glob("peers/versions/*.in")), ids=lambda file: file.stem
+)
+def test_what_was_verified_has_the_versions_that_are_installed(file):
+    pins = re.findall(r"^([a-z-]+)(?:\[[a-z]+\])?==([0-9.]+)$", file.read_text(), re.MULTILINE)
+    assert pins
+    for name, version in pins:
+        assert f"{name} {version}" in TEXT
+
+
+def test_what_ci_runs_of_the_peers_is_marked_so():
+    root = Path(__file__).parents[1]
+    [named] = re.findall(r"^PEERS \?= (.*)$", (root / "Makefile").read_text(), re.MULTILINE)
+    marked = re.findall(r"^\| .* \| yes \|$", TEXT, re.MULTILINE)
+    assert len(marked) == len(named.split())
+    assert "make test-peers" in (root / ".ci" / "run").read_text()

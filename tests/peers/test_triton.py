@@ -59,6 +59,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[dict[s
 def test_the_client_gets_what_it_gets_without_us(seen):
     direct, through = seen[0]
     assert through == direct
+    assert through["version"] == "2.51.0"
     assert through["raw"]["score"] == "[[0.6000000238418579], [0.20000000298023224], [nan]]"
     assert through["grpc"]["stream"] == [0, 0, 1, 1, 2]
 
@@ -74,7 +75,7 @@ def test_every_inference_is_counted_by_how_it_was_asked_and_ended(seen):
     }
     names = {("churn", "1"): 7, ("words", "1"): 2}
     assert page.requests("model_name", "model_version", outcome="ok") == names
-    assert page.total("sidecar_other_exchanges_total", kind="probe") == 1
+    assert page.by("sidecar_other_exchanges_total", "kind") == {"probe": 1, "metadata": 1}
 
 
 def test_features_are_read_from_json_and_from_raw_tensors_packed_or_not(seen):

@@ -44,10 +44,11 @@ def rest(address: str) -> dict[str, Any]:
     packed = {"request_compression_algorithm": "gzip", "response_compression_algorithm": "gzip"}
     classes = [http.InferRequestedOutput("score", class_count=1, binary_data=True)]
     return {
+        "version": client.get_server_metadata()["version"],
         "ready": client.is_model_ready("churn"),
         "json": outputs(client.infer("churn", inputs(http, 2, binary_data=False), outputs=asked)),
         "raw": outputs(client.infer("churn", inputs(http, 3), request_id="a-1")),
-        "version": outputs(client.infer("churn", inputs(http, 1), model_version="1")),
+        "of a version": outputs(client.infer("churn", inputs(http, 1), model_version="1")),
         "gzip": outputs(client.infer("churn", inputs(http, 2), **packed)),
         "classes": str(client.infer("churn", inputs(http, 1), outputs=classes).as_numpy("score").tolist()),
         "refused": refused(lambda: client.infer("nobody", inputs(http, 1))),
