@@ -30,6 +30,7 @@ FEATURE_STATES = (
 INVALID_REASONS = ("nan", "inf", "null", "wrong_shape")
 SLOS = ("availability", "latency", "time_to_first_token", "feature_availability", "prediction_validity")
 OTHER_KINDS = ("probe", "metadata", "metrics", "admin", "cors", "other")
+OTLP_SIGNALS = ("metrics", "traces", "logs")
 INGEST_SOURCES = ("kserve", "seldon", "other", "envoy")
 INGEST_STATES = (
     "observed", "unanswered", "unasked", "evicted", "duplicate", "late", "feedback", "ignored", "malformed",
@@ -276,7 +277,12 @@ CONFIG_RELOAD_SUCCESSFUL = Metric(
 )  # fmt: skip
 OTLP_EXPORT_FAILURES = Metric(
     "sidecar_otlp_export_failures_total", COUNTER, "Exports the collector did not take.",
-    ("signal",), unit="{export}", closed={"signal": ("metrics",)},
+    ("signal",), unit="{export}", closed={"signal": OTLP_SIGNALS},
+)  # fmt: skip
+OTLP_DROPPED = Metric(
+    "sidecar_otlp_records_dropped_total", COUNTER,
+    "Spans and records of predictions that never arrive: no room to wait, or refused for good.",
+    ("signal",), unit="{record}", closed={"signal": ("traces", "logs")},
 )  # fmt: skip
 STATE_SAVE_FAILURES = Metric(
     "sidecar_state_save_failures_total", COUNTER,

@@ -10,6 +10,7 @@ from typing import Any
 from sidecar.address import Address
 from sidecar.config.file import Path, Problem, dotted
 from sidecar.config.schema import Settings
+from sidecar.config.telemetry import salt_problem
 from sidecar.config.values import address
 from sidecar.errors import SidecarError
 from sidecar.relay.tls import ClientTls, ServerTls
@@ -44,6 +45,15 @@ def _reference(path: Path, file: str, check: Callable[[str], object]) -> Iterato
     except SidecarError as error:
         for problem in str(error).splitlines():
             yield path, problem
+
+
+def salt(tree: dict[str, Any]) -> Iterator[Problem]:
+    """A problem when the key of hashed fields is not there, or too short."""
+    otlp = tree.get("otlp")
+    logs = otlp.get("logs") if isinstance(otlp, dict) else None
+    path = logs.get("salt_file") if isinstance(logs, dict) else None
+    if isinstance(path, str) and path and (problem := salt_problem(path)):
+        yield ("otlp", "logs", "salt_file"), problem
 
 
 def addresses(tree: dict[str, Any]) -> Iterator[Problem]:

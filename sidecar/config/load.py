@@ -52,6 +52,7 @@ def _settle(layers: "_Layers", upstream: bool, reference: Callable[[str], object
         found += checks.no_upstream(layers.tree)
     if upstream or reference is not None:
         found += checks.certificates(layers.tree)
+        found += checks.salt(layers.tree)
     if reference is not None:
         found += checks.references(layers.tree, reference)
     try:
@@ -153,6 +154,8 @@ def _anchor(tree: dict[str, Any], base: str) -> None:
     for key in ("tls", "upstream_tls"):
         _anchor_keys(tree.get(key), base, ("cert", "key", "ca", "client_ca"))
     _anchor_keys(tree.get("state"), base, ("dir",))
+    otlp = tree.get("otlp")
+    _anchor_keys(otlp.get("logs") if isinstance(otlp, dict) else None, base, ("salt_file",))
 
 
 def _anchor_keys(section: Any, base: str, keys: tuple[str, ...]) -> None:

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from sidecar.config.file import Path, Problem
 from sidecar.config.policy import Section
-from sidecar.config.schema import OtlpSection, Settings
+from sidecar.config.schema import Settings
+from sidecar.config.telemetry import OtlpSection
 from sidecar.config.values import shown
 
 NOT_YET = "not supported by this version; leave it out"

@@ -12,6 +12,7 @@ from pydantic import Field, PlainValidator, PrivateAttr
 
 from sidecar.address import Address, Route
 from sidecar.config.policy import Conflict, JudgedSection, PayloadSection, PolicySection, Section
+from sidecar.config.telemetry import OtlpSection
 from sidecar.config.values import (
     AS_DURATION,
     AddressValue,
@@ -22,7 +23,6 @@ from sidecar.config.values import (
     duration,
     one_of,
     text,
-    url,
     whole,
 )
 from sidecar.inference import ModelRef
@@ -50,17 +50,6 @@ class RouteSection(Section):
 
     listen: AddressValue = Field(description="Where clients connect.", examples=["0.0.0.0:18080"])
     upstream: AddressValue = Field(description="Where the model server listens.", examples=["127.0.0.1:8000"])
-
-
-class OtlpSection(Section):
-    """Where metrics are pushed, if anywhere. Everything else about it is said by `OTEL_*` variables."""
-
-    later = frozenset({"protocol", "headers", "interval", "timeout", "compression"})
-
-    endpoint: Annotated[str, PlainValidator(url("http://collector:4317"))] | None = Field(
-        default=None,
-        description="The collector; off by default, unless OTEL_EXPORTER_OTLP_ENDPOINT says otherwise.",
-    )
 
 
 class TlsSection(Section):

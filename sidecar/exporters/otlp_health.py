@@ -16,6 +16,7 @@ class Health:
 
     def __init__(self, settings: OtlpSettings) -> None:
         self._settings = settings
+        self.signal = settings.signal
         self._failing: bool | None = None
         self.failures = 0
         """Requests the collector did not take."""

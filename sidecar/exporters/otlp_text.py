@@ -6,7 +6,7 @@ from typing import Any
 SCOPE = "sidecar"
 
 # What an attribute may hold.
-Attribute = str | bool | int | float
+Attribute = str | bool | int | float | tuple[str, ...]
 
 
 def fill_resource(group: Any, resource: Mapping[str, str], scopes: str) -> Any:
@@ -32,6 +32,9 @@ def write_attributes(into: Any, attributes: Mapping[str, Attribute]) -> None:
                 held.string_value = str(value)
         elif isinstance(value, float):
             held.double_value = value
+        elif isinstance(value, tuple):
+            for text in value:
+                held.array_value.values.add(string_value=wire_text(text))
         else:
             held.string_value = wire_text(value)
 

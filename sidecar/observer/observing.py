@@ -22,7 +22,6 @@ from sidecar.admin.server import create_app, serve
 from sidecar.admin.status import Details
 from sidecar.cgroup import Cgroup
 from sidecar.config import Settings
-from sidecar.exporters.otlp_settings import otlp_settings
 from sidecar.ingest.ingesting import Ingesting
 from sidecar.monitors.drift_verdict import Verdict
 from sidecar.monitors.quality_problems import Problem
@@ -31,6 +30,7 @@ from sidecar.observer.pipeline import Pipeline
 from sidecar.observer.recent import Recent
 from sidecar.observer.state import State
 from sidecar.observer.tee_server import TeeServer
+from sidecar.observer.telemetry import Telemetry
 from sidecar.profiles.store import to_json
 from sidecar.registry import Snapshot
 from sidecar.relay.counters import resident_bytes
@@ -63,7 +63,17 @@ class Observing:
         self._state = State(settings.state.dir, self._pipeline)
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
-        self._otlp = self._otlp_exporter()
+        self._telemetry = Telemetry(
+            settings.otlp,
+            os.environ,
+            self._registry,
+            __version__,
+            # Several sidecars on one host are told apart by where they are scraped.
+            instance=f"{platform.node()}:{settings.admin.port}",
+        )
+        # Only what is wanted looks at all: without spans and records this adds nothing to an exchange.
+        self._pipeline.observer.monitors = (*self._pipeline.observer.monitors, *self._telemetry.monitors)
+        self._otlp = self._telemetry.metrics
         self._cpu = self._registry.counter(catalog.CPU_SECONDS)
         self._memory = self._registry.gauge(catalog.MEMORY_BYTES)
         self._restarts = self._registry.counter(catalog.OBSERVER_RESTARTS)
@@ -112,8 +122,7 @@ class Observing:
         # Nothing is counted any more: what is saved, exported and still scraped is the same.
         last = self._registry.snapshot()
         await self._state.close(last, _LAST_SAVE_SECONDS)
-        if self._otlp is not None:
-            await asyncio.to_thread(self._otlp.close, last)
+        await asyncio.to_thread(self._telemetry.close, last)
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -188,23 +197,6 @@ class Observing:
         self._cpu.set_total(usage.ru_utime + usage.ru_stime, "observer")
         self._memory.set(resident_bytes(), "observer")
         self._registry.gauge(catalog.OBSERVER_LAG).set(self._tee.lag)
-
-    def _otlp_exporter(self) -> Any:
-        otlp = self._settings.otlp
-        settings = otlp_settings(
-            os.environ,
-            otlp.endpoint or "",
-            version=__version__,
-            # Several sidecars on one host are told apart by where they are scraped.
-            instance=f"{platform.node()}:{self._settings.admin.port}",
-        )
-        if settings is None:
-            return None
-        from sidecar.exporters.otlp import OtlpExporter  # only when wanted: it costs memory
-
-        exporter = OtlpExporter(settings)
-        exporter.count_into(self._registry)
-        return exporter
 
 
 async def _say_alive(supervisor: asyncio.StreamWriter) -> None:
