@@ -219,6 +219,10 @@ def _demo(commands: "_Commands[_Parser]") -> None:
     parser.add_argument("--seconds", metavar="N", type=_seconds, help="how long, all phases together")
     parser.add_argument("--headless", action="store_true", help="no live view; a JSON object as last line")
     parser.add_argument("--no-incident", action="store_true", help="the same traffic, with nothing wrong")
+    parser.add_argument(
+        "--scenario", choices=("default", "llm", "canary"), default="default",
+        help="features that break (default), a chat server, or a new version that is worse",
+    )  # fmt: skip
 
 
 def _probe(commands: "_Commands[_Parser]") -> None:

@@ -185,7 +185,8 @@ def demo(chosen: argparse.Namespace) -> int:
     """`sidecar demo`."""
     from sidecar.demo import run_demo
 
-    return run_demo(seconds=chosen.seconds, headless=chosen.headless, incident=not chosen.no_incident)
+    incident = not chosen.no_incident
+    return run_demo(chosen.seconds, chosen.headless, incident, chosen.scenario)
 
 
 def probe(chosen: argparse.Namespace) -> int:

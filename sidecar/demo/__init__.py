@@ -5,9 +5,11 @@ depends on it, and it knows the sidecar only from outside: its commands, its por
 """
 
 
-def run_demo(seconds: float | None = None, headless: bool = False, incident: bool = True) -> int:
+def run_demo(
+    seconds: float | None = None, headless: bool = False, incident: bool = True, story: str = "default"
+) -> int:
     """Run the demo and return its exit code; see `sidecar.demo.run`."""
     # Not at the top: the model server's process imports this package and needs none of it.
     from sidecar.demo import run
 
-    return run.run_demo(seconds, headless, incident)
+    return run.run_demo(seconds, headless, incident, story)

@@ -15,6 +15,7 @@ from river import datasets
 
 MODEL_NAME = "image-segments"
 MODEL_VERSION = "1"
+CANDIDATE_VERSION = "2"
 LABEL = "label"
 SCORE = "score"
 

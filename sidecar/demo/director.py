@@ -10,11 +10,12 @@ from typing import Protocol
 
 from sidecar.clock import monotonic, wall
 from sidecar.demo import scenario
+from sidecar.demo.faults import DataFault
 from sidecar.demo.samples import Recent
-from sidecar.demo.scenario import Scene
+from sidecar.demo.scenario import Detection, Scene
 from sidecar.demo.stack import Stack
 from sidecar.demo.summary import Accounts, Finding, Page, Report
-from sidecar.demo.traffic import Counts, Traffic
+from sidecar.demo.traffic import Counts
 from sidecar.errors import SidecarError
 
 # Twice a second: delays of detection are told to half a second, and scraping stays cheap.
@@ -36,6 +37,18 @@ class Frame:
     pages: Sequence[Page]
     counts: Counts
     prometheus: bool
+    objectives: Sequence[str] = scenario.OBJECTIVES
+
+
+class Clients(Protocol):
+    """Who asks the model, and what is wrong with what they ask."""
+
+    fault: DataFault
+    canary_share: float
+    counts: Counts
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Ask until told to stop."""
 
 
 class Audience(Protocol):
@@ -50,13 +63,18 @@ class Audience(Protocol):
 
 @dataclass(slots=True)
 class Director:
-    """One performance. `play` may be called once."""
+    """One performance. `play` may be called once.
+
+    `alarms` must stay silent as long as nothing was injected; `objectives` are what the audience looks at.
+    """
 
     stack: Stack
-    traffic: Traffic
+    traffic: Clients
     scenes: tuple[Scene, ...]
     audience: Audience
     tick_seconds: float = TICK_SECONDS
+    alarms: Sequence[tuple[str, Detection]] = scenario.ALARMS
+    objectives: Sequence[str] = scenario.OBJECTIVES
     recent: Recent = field(default_factory=Recent)
     findings: dict[str, Finding] = field(default_factory=dict)
     false_alarms: dict[str, Finding] = field(default_factory=dict)
@@ -99,7 +117,7 @@ class Director:
     async def _cue(self, scene: Scene) -> None:
         """Put the faults of a scene in force, and those of the last one out of it."""
         self.current = scene
-        self.traffic.fault = scene.phase.data
+        self.traffic.fault, self.traffic.canary_share = scene.phase.data, scene.phase.canary_share
         await self.stack.model.inject(scene.phase.server)
         if finding := self.findings.get(scene.phase.name):
             finding.injected_at = wall()
@@ -116,7 +134,7 @@ class Director:
             self.audience.say(f"  seen after {finding.delay:.1f} s: {evidence}")
 
     def _watch_for_false_alarms(self) -> None:
-        for name, alarm in scenario.ALARMS:
+        for name, alarm in self.alarms:
             if name not in self.false_alarms and (evidence := alarm(self.recent)):
                 self.false_alarms[name] = Finding(name, None, wall(), evidence)
                 self.audience.say(f"  FALSE ALARM: {evidence}")
@@ -137,6 +155,7 @@ class Director:
         return Frame(
             elapsed, self.scenes[-1].end, self.scenes, scene, self.recent, list(self.findings.values()),
             monitoring.pages if monitoring else [], self.traffic.counts, monitoring is not None,
+            self.objectives,
         )  # fmt: skip
 
     async def _settle(self) -> Accounts:

@@ -1,7 +1,7 @@
 """What can go wrong in the demo, as values: on the way to the model, and in it.
 
-The first two are what a feature pipeline does upstream, so the traffic applies them to rows; the last
-two are what a model server does, and reach it on its standard input, which the sidecar cannot see.
+A DataFault is what a feature pipeline does upstream, so the traffic applies it to rows; a ServerFault is
+what a model server does, and reaches it on its standard input, which the sidecar cannot see.
 """
 
 import json
@@ -33,10 +33,21 @@ class DataFault:
 
 @dataclass(frozen=True, slots=True)
 class ServerFault:
-    """Each answer takes `latency_seconds` longer, and `error_ratio` of them are a 503."""
+    """Each answer begins `latency_seconds` later, and `error_ratio` of them are a 503.
+
+    Predictions: the score of `null_ratio` of rows is null, and `skew_ratio` of rows get one and the same
+    class. Generated answers: `truncated_ratio` of streams stop half-way, `stalled_ratio` pause for a while,
+    `empty_ratio` say nothing. With a `version`, only that version's answers.
+    """
 
     latency_seconds: float = 0.0
     error_ratio: float = 0.0
+    version: str = ""
+    null_ratio: float = 0.0
+    skew_ratio: float = 0.0
+    truncated_ratio: float = 0.0
+    stalled_ratio: float = 0.0
+    empty_ratio: float = 0.0
 
     def encode(self) -> bytes:
         """One line for the model server's standard input."""

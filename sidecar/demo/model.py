@@ -33,10 +33,10 @@ class Classifier:
         return label, shares[label]
 
 
-def train(rows: Iterable[Labelled]) -> Classifier:
-    """A model that has learnt `rows`. The same rows give the same model."""
+def train(rows: Iterable[Labelled], passes: int = _PASSES) -> Classifier:
+    """A model that has learnt `rows`. The same rows, as often, give the same model."""
     rows = list(rows)
     model = Classifier()
-    for _ in range(_PASSES):
+    for _ in range(passes):
         model.learn(rows)
     return model

@@ -2,31 +2,30 @@
 
     python -m sidecar.demo.model_server --port 8000
 
-With `--controlled` it reads faults from standard input, one JSON object a line, and ends with it; when it
-ends it says on standard output how many inferences it answered and how many it failed on purpose. That
-is the demo's truth about what was injected, and the sidecar has no way to see it.
+With `--candidate` it serves a second version, trained longer on the same rows. `serving` says how it is told
+what to do wrong.
 """
 
-import argparse
 import asyncio
-import contextlib
-import json
 import random
-import signal
-import sys
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from sidecar.demo import dataset, model, open_inference
+from sidecar.demo import dataset, model, open_inference, serving
 from sidecar.demo.faults import NO_SERVER_FAULT, ServerFault
 
 _PREFIX = f"/v2/models/{dataset.MODEL_NAME}"
+# What a skewed model says, whatever it is shown.
+_SKEWED_TO = "sky"
 
 
 @dataclass(slots=True)
 class ModelServer:
-    """The endpoint and its faults. `answered` and `failed` count inferences; failed ones by design."""
+    """The endpoint and its faults. `answered` and `failed` count inferences; failed ones by design.
+
+    `candidate`, if there is one, is served as CANDIDATE_VERSION.
+    """
 
     classifier: model.Classifier
     features: tuple[str, ...]
@@ -34,6 +33,7 @@ class ModelServer:
     answered: int = 0
     failed: int = 0
     chance: random.Random = field(default_factory=lambda: random.Random(1))
+    candidate: model.Classifier | None = None
 
     def application(self) -> web.Application:
         """The routes of the protocol that a client of one model needs."""
@@ -41,7 +41,7 @@ class ModelServer:
         for path in ("/v2/health/live", "/v2/health/ready", f"{_PREFIX}/ready"):
             app.router.add_get(path, self.ready)
         app.router.add_get(_PREFIX, self.metadata)
-        for path in (f"{_PREFIX}/infer", f"{_PREFIX}/versions/{dataset.MODEL_VERSION}/infer"):
+        for path in (f"{_PREFIX}/infer", f"{_PREFIX}/versions/{{version}}/infer"):
             app.router.add_post(path, self.infer)
         return app
 
@@ -60,61 +60,37 @@ class ModelServer:
             rows = open_inference.rows_of(message)
         except (ValueError, RecursionError) as error:
             return web.json_response({"error": str(error)}, status=400)
-        if self.chance.random() < self.fault.error_ratio:
+        version = request.match_info.get("version", dataset.MODEL_VERSION)
+        classifier = self.candidate if version == dataset.CANDIDATE_VERSION else self.classifier
+        if classifier is None or version not in (dataset.MODEL_VERSION, dataset.CANDIDATE_VERSION):
+            return web.json_response({"error": f"there is no version {version}"}, status=404)
+        fault = self.fault if self.fault.version in ("", version) else NO_SERVER_FAULT
+        if self.chance.random() < fault.error_ratio:
             self.failed += 1
             return web.json_response({"error": "the model has no worker free"}, status=503)
-        await self._be_slow()
+        if fault.latency_seconds:
+            await asyncio.sleep(fault.latency_seconds * self.chance.uniform(0.8, 1.2))
         self.answered += 1
-        predictions = [self.classifier.predict(row) for row in rows]
-        return web.json_response(open_inference.answer_of(predictions, str(message.get("id", ""))))
+        predictions = [self._damaged(fault, *classifier.predict(row)) for row in rows]
+        answer = open_inference.answer_of(predictions, str(message.get("id", "")), version)
+        return web.json_response(answer)
 
-    async def _be_slow(self) -> None:
-        if self.fault.latency_seconds:
-            await asyncio.sleep(self.fault.latency_seconds * self.chance.uniform(0.8, 1.2))
-
-
-async def serve(server: ModelServer, host: str, port: int, controlled: bool) -> None:
-    """Serve until SIGTERM, SIGINT or, when controlled, the end of standard input."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(server.application(), access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        control = asyncio.create_task(_obey(server, stop)) if controlled else None
-        await stop.wait()
-        if control is not None:
-            control.cancel()
-    finally:
-        await runner.cleanup()
-    if controlled:
-        # Nobody may be left to read it.
-        with contextlib.suppress(BrokenPipeError):
-            print(json.dumps({"answered": server.answered, "failed": server.failed}), flush=True)
-
-
-async def _obey(server: ModelServer, stop: asyncio.Event) -> None:
-    """Take faults from standard input until it ends."""
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
-    )
-    while line := await reader.readline():
-        server.fault = ServerFault.decode(line)
-    stop.set()
+    def _damaged(self, fault: ServerFault, label: str, score: float) -> tuple[str, float | None]:
+        skewed = fault.skew_ratio and self.chance.random() < fault.skew_ratio
+        null = fault.null_ratio and self.chance.random() < fault.null_ratio
+        return _SKEWED_TO if skewed else label, None if null else score
 
 
 def main() -> None:
     """Train, then serve."""
-    parser = argparse.ArgumentParser(prog="python -m sidecar.demo.model_server", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--controlled", action="store_true", help="obey faults on standard input")
+    parser = serving.arguments("sidecar.demo.model_server", __doc__)
+    parser.add_argument("--candidate", action="store_true", help="serve a second version")
     arguments = parser.parse_args()
     data = dataset.load()
     server = ModelServer(model.train(data.training), data.features)
-    asyncio.run(serve(server, arguments.host, arguments.port, arguments.controlled))
+    if arguments.candidate:
+        server.candidate = model.train(data.training, passes=4)
+    asyncio.run(serving.serve(server, arguments.host, arguments.port, arguments.controlled))
 
 
 if __name__ == "__main__":

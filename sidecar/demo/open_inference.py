@@ -35,9 +35,11 @@ def rows_of(message: Any) -> list[Row]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def answer_of(predictions: Sequence[tuple[str, float]], request_id: str = "") -> dict[str, Any]:
+def answer_of(
+    predictions: Sequence[tuple[str, float | None]], request_id: str = "", version: str = MODEL_VERSION
+) -> dict[str, Any]:
     """The message that answers with one label and one probability a row."""
-    answer: dict[str, Any] = {"model_name": MODEL_NAME, "model_version": MODEL_VERSION}
+    answer: dict[str, Any] = {"model_name": MODEL_NAME, "model_version": version}
     if request_id:
         answer["id"] = request_id
     labels = [label for label, _ in predictions]

@@ -9,8 +9,10 @@ from typing import TextIO
 from rich.console import Console
 
 from sidecar.demo import dataset, monitoring, scenario, summary
-from sidecar.demo.director import Director
+from sidecar.demo.chat_traffic import ChatTraffic
+from sidecar.demo.director import Clients, Director
 from sidecar.demo.stack import stack
+from sidecar.demo.stories import STORIES, Story
 from sidecar.demo.traffic import Traffic
 from sidecar.demo.view import LiveView, PlainView
 
@@ -19,23 +21,29 @@ _SHORTENED = ", and Prometheus with rules whose hours last 10 s"
 _NEXT = "\nIn front of your own model server: sidecar run --upstream HOST:PORT"
 
 
-def run_demo(seconds: float | None = None, headless: bool = False, incident: bool = True) -> int:
-    """Run the demo and return its exit code: 0 when everything promised was seen, else 1.
+def run_demo(
+    seconds: float | None = None, headless: bool = False, incident: bool = True, story: str = "default"
+) -> int:
+    """Run the demo called `story` and return its exit code: 0 when everything promised was seen, else 1.
 
     `seconds` is the length of the story, not counting the few it takes to start and stop. Headless, the
     last line on standard output is the summary as JSON and everything else goes to standard error.
     Interrupted, it stops what it started and returns 128 plus the signal's number. Raises SidecarError.
     """
-    scenes = scenario.script(scenario.DEFAULT_SECONDS if seconds is None else seconds, incident)
+    told = STORIES[story]
+    length = scenario.DEFAULT_SECONDS if seconds is None else seconds
+    scenes = scenario.script(length, incident, told.phases)
     interrupted: list[int] = []
     try:
-        report = asyncio.run(_demo(scenes, headless, interrupted))
+        report = asyncio.run(_demo(told, scenes, headless, interrupted))
     except asyncio.CancelledError:
         return 128 + interrupted[0] if interrupted else 1
     return _conclude(report, headless)
 
 
-async def _demo(scenes: tuple[scenario.Scene, ...], headless: bool, interrupted: list[int]) -> summary.Report:
+async def _demo(
+    story: Story, scenes: tuple[scenario.Scene, ...], headless: bool, interrupted: list[int]
+) -> summary.Report:
     _cancel_on_signal(interrupted)
     programs = monitoring.installed()
     data = dataset.load()
@@ -45,9 +53,19 @@ async def _demo(scenes: tuple[scenario.Scene, ...], headless: bool, interrupted:
         view.say(
             "starting a model server, the sidecar" + (", Prometheus and Alertmanager" if programs else "")
         )
-        async with stack(data, programs) as parts:
-            rows = [labelled.row for labelled in data.traffic]
-            return await Director(parts, Traffic(parts.url, rows), scenes, view).play()
+        async with stack(data, programs, story.backend) as parts:
+            director = Director(
+                parts, clients(story, parts.url, data), scenes, view,
+                alarms=story.alarms, objectives=story.objectives,
+            )  # fmt: skip
+            return await director.play()
+
+
+def clients(story: Story, url: str, data: dataset.Data) -> Clients:
+    """Who asks, in this story."""
+    if story.generates:
+        return ChatTraffic(url)
+    return Traffic(url, [labelled.row for labelled in data.traffic])
 
 
 def _cancel_on_signal(interrupted: list[int]) -> None:

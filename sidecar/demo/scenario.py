@@ -35,7 +35,10 @@ WINDOW_SCALE = Fraction(1, 360)
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of the story. `share` is its part of the whole; `detection` is None when healthy."""
+    """A stretch of the story. `share` is its part of the whole; `detection` is None when healthy.
+
+    `canary_share` of requests ask the candidate's version, where there is one.
+    """
 
     name: str
     title: str
@@ -44,6 +47,7 @@ class Phase:
     data: DataFault = NO_DATA_FAULT
     server: ServerFault = NO_SERVER_FAULT
     detection: Detection | None = None
+    canary_share: float = 0.0
 
 
 def burning(slo: str) -> Detection:
@@ -142,7 +146,7 @@ class Scene:
     end: float
 
 
-def script(seconds: float, incident: bool) -> tuple[Scene, ...]:
+def script(seconds: float, incident: bool, phases: tuple[Phase, ...] = INCIDENT) -> tuple[Scene, ...]:
     """The story laid out over `seconds`. Raises UsageError when an incident does not fit."""
     if incident and seconds < MINIMUM_SECONDS:
         raise UsageError(
@@ -151,7 +155,7 @@ def script(seconds: float, incident: bool) -> tuple[Scene, ...]:
     if seconds <= 0:
         raise UsageError(f"--seconds {seconds:g} is not allowed; give a positive number")
     scenes, start = [], 0.0
-    for phase in INCIDENT if incident else UNEVENTFUL:
+    for phase in phases if incident else UNEVENTFUL:
         end = start + phase.share * seconds
         scenes.append(Scene(phase, start, end))
         start = end

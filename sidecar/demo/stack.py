@@ -20,19 +20,13 @@ import yaml
 
 from sidecar.clock import monotonic
 from sidecar.demo import dataset, model, samples, scenario
+from sidecar.demo.backend import SEGMENTS, Backend
 from sidecar.demo.faults import ServerFault
 from sidecar.demo.monitoring import Monitoring, Programs, answers, monitoring
 from sidecar.demo.processes import Child, finished, free_ports, running, until
 from sidecar.errors import SidecarError
 from sidecar.generators import files, rules
 
-# What the demo's model owes. 200 ms is generous for a linear model next door and 97 % leaves room for a
-# busy machine, while a burn of 14.4 (43 % of answers slow) still fits into ten seconds.
-_SLOS = {
-    "availability": {"objective": 99.9},
-    "latency": {"objective": 97, "threshold": "200ms"},
-    "feature_availability": {"objective": 99.9},
-}
 _REPORT_SECONDS = 5.0
 _SCRAPE_SECONDS = 5.0
 
@@ -72,6 +66,7 @@ class Stack:
     sidecar: Child
     monitoring: Monitoring | None
     session: aiohttp.ClientSession
+    ready: str = SEGMENTS.ready
 
     async def scrape(self) -> samples.Samples:
         """The sidecar's metrics, now. Raises SidecarError when it does not give any."""
@@ -88,7 +83,7 @@ class Stack:
         Being ready is not enough here: traffic is relayed before the observer watches, and the demo wants
         to account for every request.
         """
-        if not await answers(f"{self.url}/v2/health/ready"):
+        if not await answers(self.url + self.ready):
             return False
         try:
             return (await self.scrape()).total("sidecar_other_exchanges_total", kind="probe") > 0
@@ -97,19 +92,23 @@ class Stack:
 
 
 @asynccontextmanager
-async def stack(data: dataset.Data, programs: Programs | None) -> AsyncIterator[Stack]:
+async def stack(
+    data: dataset.Data, programs: Programs | None, backend: Backend = SEGMENTS
+) -> AsyncIterator[Stack]:
     """Start everything, in order, and stop it in the other. Raises SidecarError when a part fails."""
     async with AsyncExitStack() as parts:
         directory = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="sidecar-demo-")))
         model_port, port, admin_port = free_ports(3)
-        control = await _start_model(parts, directory, model_port)
-        await _build_reference(directory, data)  # while the model learns
-        await until(lambda: answers(f"http://127.0.0.1:{model_port}/v2/health/ready"), control.child)
-        sidecar = await _start_sidecar(parts, _write_config(directory, model_port, port, admin_port))
+        control = await _start_model(parts, directory, model_port, backend)
+        if backend.reference:
+            await _build_reference(directory, data)  # while the model learns
+        await until(lambda: answers(f"http://127.0.0.1:{model_port}{backend.ready}"), control.child)
+        config = _write_config(directory, model_port, port, admin_port, backend)
+        sidecar = await _start_sidecar(parts, config)
         timeout = aiohttp.ClientTimeout(total=_SCRAPE_SECONDS)
         session = await parts.enter_async_context(aiohttp.ClientSession(timeout=timeout))
         url, admin_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin_port}"
-        whole = Stack(directory, url, admin_url, control, sidecar, None, session)
+        whole = Stack(directory, url, admin_url, control, sidecar, None, session, backend.ready)
         await until(whole.observes, sidecar)
         if programs is not None:
             watched = monitoring(programs, directory, _write_rules(directory), [f"127.0.0.1:{admin_port}"])
@@ -117,8 +116,8 @@ async def stack(data: dataset.Data, programs: Programs | None) -> AsyncIterator[
         yield whole
 
 
-async def _start_model(parts: AsyncExitStack, directory: Path, port: int) -> ModelControl:
-    arguments = [sys.executable, "-m", "sidecar.demo.model_server", "--port", str(port), "--controlled"]
+async def _start_model(parts: AsyncExitStack, directory: Path, port: int, backend: Backend) -> ModelControl:
+    arguments = [sys.executable, "-m", backend.module, "--port", str(port), "--controlled", *backend.flags]
     log = directory / "model.log"
     return ModelControl(
         await parts.enter_async_context(running("the model server", arguments, log, piped=True))
@@ -142,16 +141,17 @@ async def _build_reference(directory: Path, data: dataset.Data) -> None:
     await finished("sidecar profile", arguments, directory / "profile.log")
 
 
-def _write_config(directory: Path, model_port: int, port: int, admin_port: int) -> Path:
+def _write_config(directory: Path, model_port: int, port: int, admin_port: int, backend: Backend) -> Path:
     config: dict[str, Any] = {
         "upstream": f"127.0.0.1:{model_port}",
         "listen": f"127.0.0.1:{port}",
         "admin": f"127.0.0.1:{admin_port}",
-        "model": {"name": dataset.MODEL_NAME, "version": dataset.MODEL_VERSION, "owner": "demo"},
-        "reference": str(directory / "reference.json"),
-        "slos": _SLOS,
+        "model": dict(backend.model),
+        "slos": dict(backend.slos),
         "drain": {"grace": "0s", "deadline": "5s"},
     }
+    if backend.reference:
+        config["reference"] = str(directory / "reference.json")
     path = directory / "sidecar.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
     return path

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# Failures of this kind are injected; the model server knows how many.
-INJECTED_FAILURE = "http_503"
+# Failures of these kinds are injected; the model server knows how many.
+INJECTED_FAILURES = ("http_503", "truncated")
 
 
 @dataclass(slots=True)
@@ -125,9 +125,9 @@ def _account_problems(accounts: Accounts) -> Iterable[str]:
         served = accounts.answered_by_model + accounts.injected
         yield f"{accounts.sent} requests were sent, but {served} reached the model"
     for kind, count in sorted(accounts.failures.items()):
-        if kind != INJECTED_FAILURE:
+        if kind not in INJECTED_FAILURES:
             yield f"{count} requests failed ({kind}) that nobody made fail"
-    failed = accounts.failures.get(INJECTED_FAILURE, 0)
+    failed = sum(accounts.failures.get(kind, 0) for kind in INJECTED_FAILURES)
     if failed != accounts.injected:
         yield f"the model failed {accounts.injected} requests on purpose, but {failed} were seen to fail"
 

@@ -8,13 +8,14 @@ counted by its kind: the demo has to explain each one.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 import orjson
 
-from sidecar.demo.dataset import MODEL_NAME, MODEL_VERSION, Row
+from sidecar.demo.dataset import CANDIDATE_VERSION, MODEL_NAME, MODEL_VERSION, Row
 from sidecar.demo.faults import NO_DATA_FAULT, DataFault
 from sidecar.demo.open_inference import request_of
 
@@ -28,6 +29,7 @@ _CONNECTIONS = 48
 _TIMEOUT_SECONDS = 5.0
 
 PATH = f"/v2/models/{MODEL_NAME}/versions/{MODEL_VERSION}/infer"
+CANARY_PATH = f"/v2/models/{MODEL_NAME}/versions/{CANDIDATE_VERSION}/infer"
 
 
 @dataclass(slots=True)
@@ -45,12 +47,14 @@ class Counts:
 
 
 class Traffic:
-    """Sends until stopped. `fault` may be changed at any time and takes effect with the next request."""
+    """Sends until stopped. `fault` and `canary_share` may be changed at any time, for the next request."""
 
     def __init__(self, url: str, rows: Sequence[Row], rate: float = DEFAULT_RATE) -> None:
         self.fault: DataFault = NO_DATA_FAULT
+        # The share of requests that ask the candidate's version.
+        self.canary_share = 0.0
         self.counts = Counts()
-        self._url = url + PATH
+        self._url = url
         self._rows = rows
         self._rate = rate
         # A fixed seed: the story is the same each time, down to the order of rows.
@@ -60,15 +64,8 @@ class Traffic:
         """Send at `rate` requests a second until `stop`, then wait for what is still under way."""
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
         connector = aiohttp.TCPConnector(limit=_CONNECTIONS)
-        async with (
-            aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-            asyncio.TaskGroup() as group,
-        ):
-            due = asyncio.get_running_loop().time()
-            while not stop.is_set():
-                group.create_task(self._ask(session, self._next_rows()))
-                due += self._chance.expovariate(self._rate)
-                await _sleep_until(due)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+            await arrive(lambda: self._ask(session, self._next_rows()), self._rate, self._chance, stop)
 
     def _next_rows(self) -> list[Row]:
         chosen = self._chance.choices(self._rows, k=self._chance.choice(_ROWS_A_REQUEST))
@@ -85,10 +82,11 @@ class Traffic:
     async def _problem_with_answer(self, session: aiohttp.ClientSession, rows: list[Row]) -> str:
         """Why the answer is not what was asked for; "" when it is."""
         body = orjson.dumps(request_of(rows))
+        # Not drawn from when there is no candidate: the default story stays what it was, row by row.
+        canary = self.canary_share and self._chance.random() < self.canary_share
+        url = self._url + (CANARY_PATH if canary else PATH)
         try:
-            async with session.post(
-                self._url, data=body, headers={"content-type": "application/json"}
-            ) as response:
+            async with session.post(url, data=body, headers={"content-type": "application/json"}) as response:
                 answer = await response.read()
                 status = response.status
         except TimeoutError:
@@ -106,6 +104,18 @@ def _predictions(answer: bytes) -> int:
         return len(orjson.loads(answer)["outputs"][0]["data"])
     except (ValueError, TypeError, KeyError, IndexError):
         return -1
+
+
+async def arrive(
+    ask: Callable[[], Coroutine[Any, Any, None]], rate: float, chance: random.Random, stop: asyncio.Event
+) -> None:
+    """Call `ask` `rate` times a second (Poisson) until `stop`, then wait for all that are under way."""
+    async with asyncio.TaskGroup() as group:
+        due = asyncio.get_running_loop().time()
+        while not stop.is_set():
+            group.create_task(ask())
+            due += chance.expovariate(rate)
+            await _sleep_until(due)
 
 
 async def _sleep_until(due: float) -> None:

@@ -4,6 +4,7 @@ Fits 80 × 24. Every number on it is computed from scraped metrics, but for the 
 being injected.
 """
 
+from collections.abc import Sequence
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -15,10 +16,11 @@ from rich.text import Text
 
 from sidecar.demo.director import Frame
 from sidecar.demo.samples import Window
-from sidecar.demo.scenario import OBJECTIVES, PAGE_BURN_RATE, WINDOW_SECONDS
+from sidecar.demo.scenario import PAGE_BURN_RATE, WINDOW_SECONDS
 from sidecar.demo.summary import Finding
 
 _DURATION = "inference_request_duration_seconds_bucket"
+_ENDS = "inference_generation_ends_total"
 # The features most worth a line; what is well stays away so that what is not stands out.
 _FEATURE_LINES = 3
 _STORY_LINES = 6
@@ -99,9 +101,9 @@ def render(frame: Frame, lines: list[str]) -> RenderableType:
     sides = Table.grid(expand=True, padding=(0, 1))
     sides.add_column(ratio=2)
     sides.add_column(ratio=3)
-    sides.add_row(_traffic(window), _objectives(window))
+    sides.add_row(_traffic(window), _objectives(window, frame.objectives))
     body = Group(
-        _timeline(frame), _cause(frame), Text(), sides, Text(), _features(window), Text(), _story(lines)
+        _timeline(frame), _cause(frame), Text(), sides, Text(), _below(window), Text(), _story(lines)
     )
     clock = f"{_clock(frame.elapsed)} / {_clock(frame.seconds)}"
     return Panel(
@@ -149,18 +151,34 @@ def _traffic(window: Window) -> RenderableType:
     return table
 
 
-def _objectives(window: Window) -> RenderableType:
+def _objectives(window: Window, objectives: Sequence[str]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_row(
         Text("objectives", style="bold"), Text("target", style="dim"), Text("burn rate", style="dim")
     )
-    for slo in OBJECTIVES:
+    for slo in objectives:
         burn = window.burn(slo)
         target = next((v for _, v in window.now.matching("inference_slo_objective_ratio", slo=slo)), None)
         style = "bold red" if burn >= PAGE_BURN_RATE else "yellow" if burn >= 1 else "green"
         table.add_row(
             slo.replace("_", " "), "" if target is None else f"{target:.1%}", Text(f"{burn:.1f}", style=style)
         )
+    return table
+
+
+def _below(window: Window) -> RenderableType:
+    """Answers where they are generated, features elsewhere."""
+    return _answers(window) if window.now.by("reason", _ENDS) else _features(window)
+
+
+def _answers(window: Window) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_row(Text("answers", style="bold"), Text("share", style="dim"))
+    shares = {reason: window.ratio(_ENDS, {"reason": reason}) for reason in window.now.by("reason", _ENDS)}
+    worst_last = sorted(shares.items(), key=lambda item: -item[1])
+    for reason, share in worst_last[:_FEATURE_LINES]:
+        well = reason in ("stop", "length", "tool")
+        table.add_row(reason, Text(f"{share:.0%}", style="" if well or not share else "bold red"))
     return table
 
 

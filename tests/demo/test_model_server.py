@@ -7,7 +7,7 @@ from sidecar.demo import dataset, model
 from sidecar.demo.faults import ServerFault
 from sidecar.demo.model_server import ModelServer
 from sidecar.demo.open_inference import request_of
-from sidecar.demo.traffic import PATH, Traffic
+from sidecar.demo.traffic import CANARY_PATH, PATH, Traffic
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +93,33 @@ async def test_traffic_counts_a_server_that_is_gone_as_connection(client, server
     counts = (await send(url, data, 5)).counts
 
     assert counts.failures == {"connection": counts.sent}
+
+
+@pytest.fixture
+def both_versions(server, data):
+    server.candidate = model.train(data.training[:200], passes=4)
+    return server
+
+
+async def asked(client, path, data, rows=20) -> tuple[int, dict]:
+    async with client.post(path, json=request_of([one.row for one in data.traffic[:rows]])) as response:
+        return response.status, await response.json()
+
+
+async def test_a_candidate_answers_under_its_own_version(both_versions, client, data):
+    assert (await asked(client, PATH, data))[1]["model_version"] == "1"
+    assert (await asked(client, CANARY_PATH, data))[1]["model_version"] == "2"
+
+
+async def test_a_version_that_is_not_served_is_not_found(client, data):
+    assert (await asked(client, CANARY_PATH, data))[0] == 404
+
+
+async def test_a_fault_of_the_candidate_leaves_the_other_version_alone(both_versions, client, data):
+    both_versions.fault = ServerFault(version="2", null_ratio=1.0, skew_ratio=1.0)
+    _, stable = await asked(client, PATH, data)
+    _, candidate = await asked(client, CANARY_PATH, data)
+
+    assert None not in stable["outputs"][1]["data"]
+    assert set(candidate["outputs"][0]["data"]) == {"sky"}
+    assert set(candidate["outputs"][1]["data"]) == {None}
