@@ -28,6 +28,8 @@ ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 TIMEOUT_SECONDS = 1.5
 # A rollout creates pods in bursts; a Service applied together with its Deployment is there before them.
 FRESH_SECONDS = 2.0
+# While it does not answer, pods must not wait for it one after the other.
+REST_SECONDS = 5.0
 # One event for a ReplicaSet that tries again and again.
 QUIET_SECONDS = 300.0
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
@@ -50,6 +52,7 @@ class Cluster:
         self._events: set[asyncio.Task[None]] = set()
         self._minute, self._in_minute = 0.0, 0
         self._answers = True
+        self._resting_until = 0.0
 
     @classmethod
     def of_this_pod(cls, environment: Mapping[str, str] = os.environ) -> "Cluster | None":
@@ -77,11 +80,12 @@ class Cluster:
         known = self._services.get(namespace)
         if known is not None and self._now() - known[0] < FRESH_SECONDS:
             return known[1]
-        if not _NAMESPACE.fullmatch(namespace):
+        if not _NAMESPACE.fullmatch(namespace) or self._now() < self._resting_until:
             return None
         answer = await self._ask("GET", f"/api/v1/namespaces/{namespace}/services")
         items = answer.get("items") if answer is not None else None
         if not isinstance(items, list):
+            self._resting_until = self._now() + REST_SECONDS
             return None
         _forget_oldest(self._services)
         self._services[namespace] = (self._now(), items)

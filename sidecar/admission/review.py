@@ -22,6 +22,9 @@ Object = dict[str, Any]
 log = logging.getLogger(__name__)
 
 UNREADABLE = "refused: the pod could not be read, so that nothing was changed"
+# Values in one body, by the signs between them. The largest pods have some thousands; what is read takes 180
+# bytes for each, so that bodies of nothing else cannot take the webhook's memory.
+MAX_VALUES = 50_000
 # What kubectl shows of one warning; the API server cuts longer ones.
 _MAX_WARNING = 256
 _OURS = "inference-sidecar"
@@ -51,7 +54,9 @@ class Answer:
 
 
 def read(body: bytes) -> Request:
-    """The request in `body`. Raises NoReview when it is none, or has no uid."""
+    """The request in `body`. Raises NoReview when it is none, has no uid, or is beyond reason."""
+    if sum(map(body.count, (b",", b"{", b"["))) > MAX_VALUES:
+        raise NoReview("the body holds more values than any pod does")
     try:
         review = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -25,9 +25,9 @@ from sidecar.relay.tls import RELOAD_SECONDS, Contexts, ServerTls
 log = logging.getLogger(__name__)
 
 # An API server takes requests of up to 3 MiB; around one pod there is little more than the pod.
-MAX_BODY_BYTES = 4 * 1024 * 1024
-# As many bodies are held at once; the rest wait their turn. Ten of the largest fit into the limit of 128 Mi.
-MAX_AT_ONCE = 10
+MAX_BODY_BYTES = 3 * 1024 * 1024
+# As many bodies are held at once; the rest wait their turn. The worst four fit into the limit of 128 Mi.
+MAX_AT_ONCE = 4
 # Less than the API server waits for us.
 BODY_SECONDS = 4.0
 _KEEPALIVE_SECONDS = 75.0

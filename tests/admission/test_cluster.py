@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.admission.cluster import EVENTS_A_MINUTE, FRESH_SECONDS, QUIET_SECONDS, Cluster
+from sidecar.admission.cluster import EVENTS_A_MINUTE, FRESH_SECONDS, QUIET_SECONDS, REST_SECONDS, Cluster
 from tests.admission.api_server import api_server
 from tests.helm.pods import pod
 
@@ -58,13 +58,27 @@ async def test_what_does_not_answer_well_counts_as_not_asked(tmp_path, status, b
         assert await cluster.services("models") is None
 
 
+async def test_while_it_does_not_answer_pods_do_not_wait_for_it_one_after_the_other(tmp_path):
+    clock = Clock()
+    async with api_server(tmp_path) as api, Cluster(api.url, api.account, clock) as cluster:
+        api.status = 503
+        assert [await cluster.services("models") for _ in range(3)] == [None] * 3
+        assert len(api.asked) == 1
+        clock.now += REST_SECONDS
+        api.status = 200
+        assert await cluster.services("models") == []
+
+
 async def test_nobody_there_and_no_token_count_as_not_asked_and_are_logged_once(tmp_path, caplog):
     async with api_server(tmp_path) as api:
         pass
-    async with Cluster(api.url, api.account) as cluster:
+    clock = Clock()
+    async with Cluster(api.url, api.account, clock) as cluster:
         assert await cluster.services("models") is None
+        clock.now += REST_SECONDS
         assert await cluster.services("models") is None
         (api.account / "token").unlink()
+        clock.now += REST_SECONDS
         assert await cluster.services("models") is None
     assert len(caplog.records) == 1
 

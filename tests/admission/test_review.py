@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.admission.injection import Injection
-from sidecar.admission.review import UNREADABLE, NoReview, read
+from sidecar.admission.review import MAX_VALUES, UNREADABLE, NoReview, read
 from tests.admission.reviews import answered, applied, body, injection, patch
 from tests.helm.pods import NAMED, REFUSED, pod, server
 from tests.helm.schemas import VERSIONS, exists
@@ -107,6 +107,13 @@ def test_a_pod_that_cannot_be_read_starts_unchanged_and_says_so(described, odd):
 def test_what_has_no_uid_cannot_be_answered(wrong):
     with pytest.raises(NoReview):
         read(wrong)
+
+
+def test_a_body_of_nothing_but_values_is_refused_before_it_takes_memory():
+    for value in (b"{}", b"0", b"[]"):
+        many = b",".join([value] * (MAX_VALUES + 1))
+        with pytest.raises(NoReview, match="more values than any pod"):
+            read(b'{"request": {"uid": "1", "object": [' + many + b"]}}")
 
 
 def test_a_review_nested_beyond_reason_is_refused_and_not_followed():
