@@ -9,9 +9,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 versions=tests/peers/versions
 home=.venv-peers
-# An index that pip was told of is meant for us, too. And what Python there is will do.
+# MLServer takes no newer one. Where there is none of these, uv fetches one.
+python='>=3.11,<3.13'
+# An index that pip was told of is meant for us, too.
 export UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-https://pypi.org/simple}}
-export UV_PYTHON_DOWNLOADS=never
 
 # With pip all of this takes fifteen minutes, with uv less than two.
 uv=$home/uv/bin/uv
@@ -30,7 +31,7 @@ install() {
     local environment=$home/$1 stamp=$home/$1/.installed
     if [ -e "$stamp" ] && [ ! "$versions/$1.txt" -nt "$stamp" ]; then return; fi
     echo "installing $1 into $environment"
-    "$uv" venv --quiet --clear --python "$home/uv/bin/python" "$environment"
+    "$uv" venv --quiet --clear --python-preference system --python "$python" "$environment"
     "$uv" pip install --quiet --python "$environment/bin/python" --requirement "$versions/$1.txt"
     touch "$stamp"
 }

@@ -19,8 +19,19 @@ def chats(client: OpenAI) -> dict[str, Any]:
         "whole": create(model="small", messages=ASK).model_dump(),
         "stream": [chunk.model_dump() for chunk in plain],
         "stream_with_usage": [chunk.model_dump() for chunk in counted],
+        "tool": [chunk.model_dump() for chunk in create(model="tools", messages=ASK, stream=True)],
+        "left": left(client),
         "refused": refused(client),
     }
+
+
+def left(client: OpenAI) -> str:
+    """A stream that never ends, left after the first word."""
+    with client.chat.completions.create(model="endless", messages=ASK, stream=True) as stream:
+        for chunk in stream:
+            if chunk.choices[0].delta.content:
+                return chunk.choices[0].delta.content
+    raise AssertionError("it said nothing")
 
 
 def refused(client: OpenAI) -> str:
@@ -38,6 +49,7 @@ def others(client: OpenAI) -> dict[str, Any]:
     made = client.embeddings.create(model="embedder", input=["rain", "sun"])
     floats = client.embeddings.create(model="embedder", input=["rain"], encoding_format="float")
     return {
+        "completion": client.completions.create(model="writer", prompt=["Will it", "rain"], n=1).model_dump(),
         "responses": [event.model_dump() for event in events],
         "embeddings": made.model_dump(),
         "floats": floats.model_dump(),
@@ -54,7 +66,7 @@ def messages(client: Anthropic) -> dict[str, Any]:
 
 
 def everything(address: str) -> dict[str, Any]:
-    """Ten exchanges, nine of them inference."""
+    """Thirteen exchanges, one of them no inference."""
     url = f"http://{address}"
     ours = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
     theirs = Anthropic(base_url=url, api_key="none", max_retries=0)

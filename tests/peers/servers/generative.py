@@ -38,19 +38,47 @@ async def chat(request: web.Request) -> web.StreamResponse:
         error = {"message": "try later", "type": "rate_limit_error", "param": None, "code": "busy"}
         return web.json_response({"error": error}, status=429)
     usage = {"prompt_tokens": 7, "completion_tokens": 4, "total_tokens": 11}
-    head = {"id": "chatcmpl-1", "created": 1, "model": "small-2"}
+    head: dict[str, Any] = {"id": "chatcmpl-1", "created": 1, "model": "small-2"}
     if not asked.get("stream"):
         message = {"role": "assistant", "content": "".join(WORDS)}
         choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
         return web.json_response({**head, "object": "chat.completion", "choices": [choice], "usage": usage})
     head["object"] = "chat.completion.chunk"
-    deltas = [{"role": "assistant", "content": ""}, *({"content": word} for word in WORDS)]
+    words = WORDS * 500 if asked["model"] == "endless" else WORDS
+    deltas = [{"role": "assistant", "content": ""}, *({"content": word} for word in words)]
+    end = "length"
+    if asked["model"] == "tools":
+        deltas, end = [{"role": "assistant", "content": None}, *tool_call()], "tool_calls"
     choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
-    choices.append({"index": 0, "delta": {}, "finish_reason": "length"})
+    choices.append({"index": 0, "delta": {}, "finish_reason": end})
     chunks: list[Any] = [{**head, "choices": [choice]} for choice in choices]
     if asked.get("stream_options", {}).get("include_usage"):
         chunks = [{**chunk, "usage": None} for chunk in chunks] + [{**head, "choices": [], "usage": usage}]
     return await events(request, [*chunks, "[DONE]"])
+
+
+def tool_call() -> list[dict[str, Any]]:
+    """The parts of a call: its name first, and then its arguments, which are JSON only in the end."""
+    first = {
+        "index": 0,
+        "id": "call_1",
+        "type": "function",
+        "function": {"name": "forecast", "arguments": ""},
+    }
+    rest = [{"index": 0, "function": {"arguments": part}} for part in ('{"day"', ": 1}")]
+    return [{"tool_calls": [part]} for part in (first, *rest)]
+
+
+async def completions(request: web.Request) -> web.Response:
+    """A completion for each prompt."""
+    asked = await request.json()
+    choices = [
+        {"index": i, "text": "".join(WORDS), "finish_reason": "stop", "logprobs": None}
+        for i, _ in enumerate(asked["prompt"])
+    ]
+    answer = {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": asked["model"]}
+    usage = {"prompt_tokens": 3, "completion_tokens": 8, "total_tokens": 11}
+    return web.json_response({**answer, "choices": choices, "usage": usage})
 
 
 async def embeddings(request: web.Request) -> web.Response:
@@ -119,6 +147,7 @@ def main() -> None:
     """Serve until told to stop."""
     app = web.Application()
     app.router.add_post("/v1/chat/completions", chat)
+    app.router.add_post("/v1/completions", completions)
     app.router.add_post("/v1/embeddings", embeddings)
     app.router.add_post("/v1/responses", responses)
     app.router.add_post("/v1/messages", messages)
