@@ -8,33 +8,59 @@ from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 from aiohttp import web
+from google.protobuf.message import Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
-_EXPORT = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
+_MESSAGES = {
+    "metrics": ("metrics", "MetricsService", ExportMetricsServiceRequest, ExportMetricsServiceResponse),
+    "traces": ("trace", "TraceService", ExportTraceServiceRequest, ExportTraceServiceResponse),
+    "logs": ("logs", "LogsService", ExportLogsServiceRequest, ExportLogsServiceResponse),
+}
 
 
 @dataclass
 class Sink:
-    """What arrived. `arrived` is set at the first request; `status` is what requests are answered with."""
+    """What arrived. `arrived` is set at the first request; `status` is what requests are answered with.
+
+    `rejects` is how many records of a request are said to be rejected.
+    """
 
     endpoint: str = ""
-    requests: list[ExportMetricsServiceRequest] = field(default_factory=list)
+    requests: list[Any] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     arrived: threading.Event = field(default_factory=threading.Event)
     status: int = 200
+    rejects: int = 0
 
-    def take(self, path: str, headers: dict[str, str], request: ExportMetricsServiceRequest) -> None:
+    def take(self, path: str, headers: dict[str, str], request: Message) -> None:
         self.paths.append(path)
         self.headers.append(headers)
         self.requests.append(request)
         self.arrived.set()
+
+    def answer(self, signal: str) -> Message:
+        answer = _MESSAGES[signal][3]()
+        part = answer.partial_success
+        if self.rejects:
+            name = {"metrics": "data_points", "traces": "spans", "logs": "log_records"}[signal]
+            setattr(part, f"rejected_{name}", self.rejects)
+        return answer
 
 
 @contextmanager
@@ -45,14 +71,13 @@ def http_sink(status: int = 200) -> Iterator[Sink]:
     async def export(request: web.Request) -> web.Response:
         # aiohttp has undone the content coding already when it knows it.
         body = await request.read()
-        sink.take(
-            request.path,
-            {k.lower(): v for k, v in request.headers.items()},
-            ExportMetricsServiceRequest.FromString(body),
-        )
+        signal = request.path.rpartition("/")[2]
+        headers = {k.lower(): v for k, v in request.headers.items()}
+        sink.take(request.path, headers, _MESSAGES[signal][2].FromString(body))
         return web.Response(
             status=sink.status,
-            body=ExportMetricsServiceResponse().SerializeToString(),
+            headers={"Location": "/elsewhere/v1/metrics"} if 300 <= sink.status < 400 else {},
+            body=sink.answer(signal).SerializeToString(),
             content_type="application/x-protobuf",
         )
 
@@ -83,20 +108,9 @@ def grpc_sink() -> Iterator[Sink]:
     """An OTLP/gRPC receiver."""
     sink = Sink()
 
-    def export(request: ExportMetricsServiceRequest, context: grpc.ServicerContext):
-        sink.take(_EXPORT, dict(context.invocation_metadata()), request)
-        if sink.status != 200:
-            context.abort(grpc.StatusCode.PERMISSION_DENIED, "hostile\r\nwords")
-        return ExportMetricsServiceResponse()
-
     server = grpc.server(futures.ThreadPoolExecutor(2))
-    handler = grpc.unary_unary_rpc_method_handler(
-        export,
-        request_deserializer=ExportMetricsServiceRequest.FromString,
-        response_serializer=ExportMetricsServiceResponse.SerializeToString,
-    )
-    service, method = _EXPORT[1:].split("/")
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
+    for signal in _MESSAGES:
+        server.add_generic_rpc_handlers((_handler(sink, signal),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     sink.endpoint = f"http://127.0.0.1:{port}"
@@ -104,6 +118,22 @@ def grpc_sink() -> Iterator[Sink]:
         yield sink
     finally:
         server.stop(0).wait(10)
+
+
+def _handler(sink: Sink, signal: str) -> grpc.GenericRpcHandler:
+    package, name, asked, answered = _MESSAGES[signal]
+    service = f"opentelemetry.proto.collector.{package}.v1.{name}"
+
+    def export(request: Message, context: grpc.ServicerContext) -> Message:
+        sink.take(f"/{service}/Export", dict(context.invocation_metadata()), request)
+        if sink.status != 200:
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "hostile\r\nwords")
+        return sink.answer(signal)
+
+    handler = grpc.unary_unary_rpc_method_handler(
+        export, request_deserializer=asked.FromString, response_serializer=answered.SerializeToString
+    )
+    return grpc.method_handlers_generic_handler(service, {"Export": handler})
 
 
 @contextmanager
