@@ -31,6 +31,12 @@ _TOGETHER, _EACH_CHANCE = 3, 1 / 20_000
 _TAIL = 0.05
 # Fewer different values than this have no tail that could be continued.
 _MIN_EDGES = 10
+# The powers of two tails of one normal feature differ by less than this in 5,000 rows.
+_ALIKE = 0.4
+# A side without any spread (amounts at 0): as of an exponential law.
+_NO_TAIL = 1.0
+# Far beyond any law that has a mean; keeps the bound a number.
+_STEEPEST = 50.0
 
 Bounds = npt.NDArray[np.float64]
 
@@ -111,8 +117,9 @@ def bounds(profile: ColumnProfile, chance: float) -> tuple[float, float]:
     """The numbers below and above which a value has about this chance each; infinite where nothing tells.
 
     Each tail is continued as that of a Weibull law through the reference's 5 % quantile and its extreme:
-    distance from the median as a power of -ln(chance). Of a normal law that power is a half, of an
-    exponential one 1; what is heavier has more.
+    distance from the median as a power of -ln(chance). Of a normal law that power is about a half, of an
+    exponential one 1; what is heavier has more. One extreme is a noisy guide, so tails that are alike share
+    their power.
     """
     if profile.min is None or profile.max is None or profile.rows < 1 / _TAIL:
         return -math.inf, math.inf
@@ -122,16 +129,19 @@ def bounds(profile: ColumnProfile, chance: float) -> tuple[float, float]:
     below = np.concatenate([[0.0], np.cumsum(profile.shares)])
     values = np.array([profile.min, *profile.edges, profile.max])
     low, middle, high = np.interp((_TAIL, 0.5, 1 - _TAIL), below, values).tolist()
-    known = profile.rows * (1 - profile.null_ratio)
-    return (
-        middle - _reach(middle - low, middle - profile.min, known, chance),
-        middle + _reach(high - middle, profile.max - middle, known, chance),
+    known = max(profile.rows * (1 - profile.null_ratio), 1 / _TAIL + 1)
+    down, up = (
+        _power(middle - low, middle - profile.min, known),
+        _power(high - middle, profile.max - middle, known),
     )
+    if abs(down - up) <= _ALIKE:
+        down = up = (down + up) / 2
+    factor = math.log(chance) / math.log(_TAIL)
+    return middle - (middle - low) * factor**down, middle + (high - middle) * factor**up
 
 
-def _reach(quantile: float, extreme: float, rows: float, chance: float) -> float:
-    """How far from the median a value of this chance is: `quantile` is that of 5 %, `extreme` of one row."""
-    if not 0 < quantile < extreme or rows <= 1 / _TAIL:
-        return max(2 * extreme, 0.0)
-    power = math.log(extreme / quantile) / math.log(math.log(1 / rows) / math.log(_TAIL))
-    return float(extreme * max(math.log(chance) / math.log(1 / rows), 1.0) ** power)
+def _power(quantile: float, extreme: float, rows: float) -> float:
+    """The power of a tail that is `quantile` from the median at 5 %, and `extreme` at one of `rows`."""
+    if not 0 < quantile < extreme:
+        return _NO_TAIL
+    return min(math.log(extreme / quantile) / math.log(math.log(1 / rows) / math.log(_TAIL)), _STEEPEST)

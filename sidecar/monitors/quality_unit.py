@@ -93,6 +93,8 @@ def _misfit(now: Numbers, usual: Numbers, by: Conversion) -> float:
     """Below 1 for quartiles that may be the converted ones."""
     converted = usual * by.scale + by.offset
     width = converted[2] - converted[0]
+    if not 0 < width < math.inf:
+        return math.inf
     spread = abs(math.log((now[2] - now[0]) / width))
     distance = float(np.abs(now - converted).max()) / float(width)
     return max(distance / _NEAR, spread / _SPREAD)

@@ -31,6 +31,21 @@ def test_before_the_first_inference_the_page_says_where_to_send_it():
     assert found == [{"level": "info", "text": "no inference seen yet: send requests to 0.0.0.0:18080"}]
 
 
+def test_problems_with_the_data_are_said_in_their_own_words():
+    registry = Registry(started=1_000.0)
+    healthy(registry)
+    text = "values are 1,000 times the reference's"
+    broken = {"model": "churn", "feature": "income", "problem": "unit_change", "text": text, "since": 7.0}
+    twice = {"model": "churn", "feature": "", "problem": "duplicated", "text": "95% of rows", "since": 8.0}
+    found = status_of(registry, details={"problems": [broken, twice]})
+
+    assert found["problems"] == [broken, twice]
+    assert found["attention"] == [
+        {"level": "warn", "text": f"feature income of churn: unit change: {text}"},
+        {"level": "warn", "text": "churn: duplicated: 95% of rows"},
+    ]
+
+
 def test_an_old_loss_is_no_longer_worth_attention():
     registry = Registry(started=0.0)
     healthy(registry)

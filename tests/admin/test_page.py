@@ -56,6 +56,7 @@ def hostile_status() -> dict:
         "listen": HOSTILE,
         "upstream": HOSTILE,
         "verdicts": [{"text": HOSTILE, "level": HOSTILE, "time": HOSTILE}, {}],
+        "problems": [{"model": HOSTILE, "feature": HOSTILE, "problem": HOSTILE, "text": HOSTILE}],
         "learning": {HOSTILE: {"rows": HOSTILE, "needed": HOSTILE}},
     }
     return status(replace(snapshot, taken=snapshot.started + 60), None, details)

@@ -15,10 +15,14 @@ from sidecar.metric import OTHER
 from sidecar.monitors.distribution import Distribution
 from sidecar.monitors.drift import Drift
 from sidecar.monitors.features import Features
+from sidecar.monitors.freshness import Freshness
 from sidecar.monitors.generation import Generations
 from sidecar.monitors.in_flight import InFlight
 from sidecar.monitors.objectives import Objectives
+from sidecar.monitors.out_of_distribution import OutOfDistribution
 from sidecar.monitors.predictions import Predictions
+from sidecar.monitors.quality import DataQuality
+from sidecar.monitors.quality_problems import Problems
 from sidecar.monitors.rows import Rows
 from sidecar.monitors.scores import Scores
 from sidecar.monitors.traffic import Traffic
@@ -41,7 +45,11 @@ POLICIES = Policies(
             Objective("feature_availability", Decimal("99.9")),
             Objective("prediction_validity", Decimal(99)),
         ),
-        expectations={"a": Expectation(min=0, max=1, required=True), "b": Expectation(values=("x", "y"))},
+        expectations={
+            "a": Expectation(min=0, max=1, required=True),
+            "b": Expectation(values=("x", "y")),
+            "t": Expectation(ColumnType.TIMESTAMP, max_age=60.0),
+        },
         owner="team",
         approved_versions=("1",),
     ),
@@ -61,8 +69,11 @@ class Everything:
         references = OneReference(given)
         self.attribution = Attribution(POLICIES)
         objectives = Objectives(registry, POLICIES)
+        problems = Problems(registry)
         self.rows = Rows(
-            [Features(registry), Predictions(registry, references), Scores(registry),
+            [DataQuality(registry, references, problems), OutOfDistribution(registry, references),
+             Freshness(registry, POLICIES, problems, lambda moment: 1e9 + moment),
+             Features(registry), Predictions(registry, references), Scores(registry),
              Distribution(registry, POLICIES, references), Drift(registry, references, POLICIES), objectives],
             POLICIES, references,
         )  # fmt: skip
@@ -85,7 +96,7 @@ values = st.one_of(
     st.none(), st.just(MISSING), st.booleans(), st.integers(), st.floats(), st.text(max_size=3),
     st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=2), st.none(), max_size=1),
 )  # fmt: skip
-names = st.one_of(st.sampled_from(["a", "b", "y", "", OTHER, "null"]), st.text(max_size=3))
+names = st.one_of(st.sampled_from(["a", "b", "t", "y", "", OTHER, "null"]), st.text(max_size=3))
 counts = st.one_of(st.none(), st.integers(0, 10**9))
 generations = st.builds(
     Generation,
@@ -177,7 +188,7 @@ def test_ten_thousand_random_features_and_classes_of_one_model_do_not_grow_the_s
         wide = {f"f{i}-{j}": [j] for j in range(10)}
         everything.observe(exchange(), inference(outputs={f"o{i}": ["c"], "y": [f"class {i}"]}, **wide))
     held = {f.metric.name: len(f.series) for f in everything.registry.snapshot().families}
-    assert held["inference_feature_values_total"] == (200 + 2 + 1) * 8
+    assert held["inference_feature_values_total"] == (200 + 3 + 1) * 8
     assert held["inference_predictions_invalid_total"] == (50 + 1) * 4
     assert held["inference_predictions_total"] < 300
     assert held["inference_distribution_rows_total"] < 2_000
@@ -192,7 +203,7 @@ def test_ten_thousand_versions_that_the_server_refuses_leave_one_series():
     everything.rows.flush()
     assert everything.registry.value("inference_requests_total", model_name=OTHER) == 10_000
     states = next(f for f in everything.registry.snapshot().families if "feature_values" in f.metric.name)
-    assert {labels[2] for labels, _ in states.series} == {"a", "b", OTHER}
+    assert {labels[2] for labels, _ in states.series} == {"a", "b", "t", OTHER}
 
 
 @pytest.mark.parametrize("given", [None, GIVEN])
