@@ -47,8 +47,9 @@ def _observe(descriptor: int, pacer: Pacer) -> None:
     async def serve() -> None:
         settings = Settings.model_validate_json(setup["settings"])
         observing = Observing(settings, setup["tee"], Address(path=setup["admin_socket"]), pacer)
-        await observing.start()
-        await observing.obey(control)
+        reader, writer = await asyncio.open_unix_connection(sock=control)
+        await observing.start(setup, reader)
+        await observing.obey(reader, writer)
         pacer.stop()
         await observing.stop()
 

@@ -6,7 +6,7 @@ reason and the story goes on: no chunk sequence makes it raise.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from sidecar import catalog
 from sidecar.chunk import Chunk, Kind
@@ -62,11 +62,15 @@ class Observer:
     def feed(self, chunk: Chunk) -> None:
         """Take one chunk, in the order of its link."""
         if chunk.kind is Kind.STATS:
-            if self.totals.report(chunk.meta):
-                self.shedding.dropped(chunk.time)
+            self.relay_said(chunk.meta, chunk.time)
             return
         for exchange in self.wire.feed(chunk):
             self.observe(exchange)
+
+    def relay_said(self, report: dict[str, Any], time: float) -> None:
+        """A relay worker's totals, as of monotonic `time`."""
+        if self.totals.report(report):
+            self.shedding.dropped(time)
 
     def observe(self, exchange: Exchange) -> None:
         """Take one exchange, from the wire or from elsewhere."""

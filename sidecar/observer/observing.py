@@ -10,7 +10,6 @@ import logging
 import os
 import platform
 import resource
-import socket
 from dataclasses import asdict
 from typing import Any
 
@@ -42,6 +41,8 @@ log = logging.getLogger("sidecar")
 _TICK_SECONDS = 0.25
 # Often next to how long the supervisor waits for a sign of life.
 _ALIVE_SECONDS = 5.0
+# What waits in a socket of this machine is read in microseconds; a busy loop takes longer to look.
+_CATCH_UP_SECONDS = 0.05
 # Half of what an observer is given to leave when its memory has to go.
 _LAST_SAVE_SECONDS = 1.0
 
@@ -62,6 +63,7 @@ class Observing:
         )
         self._state = State(settings.state.dir, self._pipeline)
         self._tasks: list[asyncio.Task[None]] = []
+        self._told_to_stop = False
         self._runner: web.AppRunner | None = None
         self._telemetry = Telemetry(
             settings.otlp,
@@ -86,12 +88,18 @@ class Observing:
             self._registry.gauge(catalog.MEMORY_LIMIT_BYTES).set(limit)
         self._registry.before_snapshot(self._own_cost)
 
-    async def start(self) -> None:
-        """Listen on the tee and on the admin address. Raises SidecarError if either cannot be had."""
+    async def start(
+        self, told: dict[str, Any] | None = None, supervisor: asyncio.StreamReader | None = None
+    ) -> None:
+        """Listen on the tee and on the admin address. Raises SidecarError if either cannot be had.
+
+        `told` is what the supervisor knew when it started us; what it said since waits in `supervisor`.
+        """
         self._state.restore()
         if self._otlp is not None:
             self._otlp.goes_on_from(self._registry.snapshot())
         await self._tee.start()
+        await self._catch_up(told or {}, supervisor)
         self._runner = await serve(create_app(self, before_shown=self._state.keep), *self._admin_sockets())
         await self._ingesting.start()
         loop = asyncio.get_running_loop()
@@ -100,16 +108,12 @@ class Observing:
         if self._otlp is not None:
             self._tasks.append(loop.create_task(self._offer(self._otlp.settings.interval)))
 
-    async def obey(self, control: socket.socket) -> None:
+    async def obey(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Listen to the supervisor until it says stop, or is gone; tell it that this loop runs."""
-        reader, writer = await asyncio.open_unix_connection(sock=control)
         self._tasks.append(asyncio.get_running_loop().create_task(_say_alive(writer)))
         try:
-            while line := await reader.readline():
-                message = json.loads(line)
-                if "stop" in message:
-                    return
-                self._hear(message)
+            while not self._told_to_stop and (line := await reader.readline()):
+                self._hear(json.loads(line))
         finally:
             writer.close()
 
@@ -183,7 +187,20 @@ class Observing:
             await self._state.keep(snapshot)
             self._otlp.offer(snapshot)
 
+    async def _catch_up(self, told: dict[str, Any], supervisor: asyncio.StreamReader | None) -> None:
+        """Know all that the supervisor has shown in our absence before anything is shown here.
+
+        Its counters of the relay go on while we start. Less than that, or zero, would be a reset to
+        Prometheus, which then counts all of it anew.
+        """
+        self._hear(told)
+        while supervisor is not None and (line := await _waiting(supervisor)):
+            self._hear(json.loads(line))
+
     def _hear(self, message: dict[str, Any]) -> None:
+        self._told_to_stop = self._told_to_stop or "stop" in message
+        for report in message.get("relay", ()):
+            self._pipeline.observer.relay_said(report, clock.monotonic())
         figures = message.get("supervisor")
         if figures is not None:
             self._cpu.set_total(figures["cpu"], "supervisor")
@@ -197,6 +214,15 @@ class Observing:
         self._cpu.set_total(usage.ru_utime + usage.ru_stime, "observer")
         self._memory.set(resident_bytes(), "observer")
         self._registry.gauge(catalog.OBSERVER_LAG).set(self._tee.lag)
+
+
+async def _waiting(reader: asyncio.StreamReader) -> bytes:
+    """The next line that is there already; empty if none is."""
+    try:
+        async with asyncio.timeout(_CATCH_UP_SECONDS):
+            return await reader.readline()
+    except TimeoutError:
+        return b""
 
 
 async def _say_alive(supervisor: asyncio.StreamWriter) -> None:

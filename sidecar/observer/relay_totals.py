@@ -28,8 +28,14 @@ class RelayTotals:
         self._publish()
 
     def report(self, report: dict[str, Any]) -> bool:
-        """Take a worker's newest totals. True if it dropped chunks since the last: we were behind."""
+        """Take a worker's newest totals. True if it dropped chunks since the last: we were behind.
+
+        The same report may come over two ways, and the later one may be the older: it is passed over.
+        Processor time tells, which never stands still nor runs backwards.
+        """
         before = self._reports.get(report["slot"])
+        if before is not None and report["cpu"] < before["cpu"]:
+            return False
         self._reports[report["slot"]] = report
         self._publish()
         return before is not None and _behind(report) > _behind(before)
@@ -37,6 +43,10 @@ class RelayTotals:
     def of(self, slot: int) -> dict[str, Any] | None:
         """The newest report of a slot, if there is one: what a successor goes on from."""
         return self._reports.get(slot)
+
+    def newest(self) -> list[dict[str, Any]]:
+        """The newest report of every slot: what another observer begins with."""
+        return list(self._reports.values())
 
     def _publish(self) -> None:
         totals: Counter[tuple[str, str]] = Counter()

@@ -157,7 +157,8 @@ class Supervisor:
 
     def _observer_setup(self) -> tuple[Message, list[int]]:
         assert self._plan.observer is not None
-        return {**self._plan.observer, "tee": self._tee, "admin_socket": self._observer_admin}, []
+        known = {"relay": self._totals.newest(), "supervisor": self._own_figures()}
+        return {**self._plan.observer, "tee": self._tee, "admin_socket": self._observer_admin, **known}, []
 
     # --- serving ---------------------------------------------------------------------------------
 
@@ -166,6 +167,9 @@ class Supervisor:
             self._not_ready = ""
         if "stats" in message:
             self._totals.report(message["stats"])
+            if self._observer is not None:
+                # The tee brings it too, but perhaps later than a scraper who has seen it on our page.
+                self._observer.send({"relay": [message["stats"]]})
         if "log" in message:
             log.warning("relay: %s", message["log"])
 

@@ -58,3 +58,15 @@ def test_everything_exists_at_zero_before_the_first_report() -> None:
     assert set(zero.values()) == {0.0}
     (family,) = [f for f in registry.snapshot().families if f.metric.name == "sidecar_chunks_dropped_total"]
     assert {labels for labels, _ in family.series} == {("observer_behind",), ("observer_down",)}
+
+
+def test_an_older_report_that_comes_later_is_passed_over() -> None:
+    """The supervisor brings them as well as the tee, and neither waits for the other."""
+    registry = Registry()
+    totals = RelayTotals(registry)
+    older, newer = report(1, 100), report(1, 150, dropped=4)
+    newer["cpu"] = older["cpu"] + 0.01
+    totals.report(newer)
+    assert not totals.report(older)
+    assert totals.newest() == [newer]
+    assert registry.value("sidecar_relay_bytes_total", direction="request") == 150

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.relay.counters import Counters
 from sidecar.supervisor.plan import Plan
 from sidecar.supervisor.supervisor import Supervisor
 
@@ -99,4 +100,15 @@ def test_without_the_observer_no_counter_of_its_own_is_shown_at_zero():
     assert 'sidecar_cpu_seconds_total{process="supervisor"}' in page
     assert "sidecar_exchanges_unobserved_total" not in page
     assert "inference_" not in page
+    supervisor._private.remove()
+
+
+def test_an_observer_is_started_with_what_the_relay_and_the_supervisor_have_counted():
+    """On its first page these counters would otherwise be zero, which Prometheus takes for a reset."""
+    supervisor = Supervisor(Plan([], None, 1, 1.0, 0.0, 0.0, {}, ""))
+    report = Counters(0).report()
+    supervisor._heard({"stats": report})
+    setup, _ = supervisor._observer_setup()
+    assert setup["relay"] == [report]
+    assert setup["supervisor"]["observer_restarts"] == {}
     supervisor._private.remove()

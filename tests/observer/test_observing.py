@@ -1,0 +1,55 @@
+"""What an observer shows first: no less than was shown in its absence."""
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+
+import aiohttp
+
+from sidecar.address import Address
+from sidecar.config import Settings
+from sidecar.observer.observing import Observing
+from sidecar.relay.counters import Counters
+from tests.faults.running import total
+
+
+def report(sent: int, cpu: float) -> dict[str, object]:
+    counters = Counters(0)
+    counters.bytes[0] = sent
+    return {**counters.report(), "cpu": cpu}
+
+
+def figures(restarts: int) -> dict[str, object]:
+    return {"cpu": 1.5, "memory": 1, "observer_restarts": {"signal": restarts}, "reloaded": True}
+
+
+async def first_page(admin: Path) -> str:
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(admin))) as session,
+        session.get("http://localhost/metrics") as answer,
+    ):
+        return await answer.text()
+
+
+async def test_the_first_page_has_all_that_the_supervisor_has_shown_meanwhile(tmp_path: Path):
+    """What it was started with, and what the supervisor heard while it was starting."""
+    ours, theirs = socket.socketpair()
+    told = {"relay": [report(100, 1.0)], "supervisor": figures(2)}
+    ours.send(
+        b"".join(json.dumps(m).encode() + b"\n" for m in ({"relay": [report(170, 2.0)]}, {"stop": True}))
+    )
+    reader, writer = await asyncio.open_unix_connection(sock=theirs)
+    admin = tmp_path / "admin"
+    observing = Observing(Settings(), str(tmp_path / "tee"), Address(path=str(admin)))
+    await observing.start(told, reader)
+    try:
+        page = await first_page(admin)
+        assert total(page, "sidecar_relay_bytes_total", direction="request") == 170
+        assert total(page, "sidecar_observer_restarts_total", reason="signal") == 2
+        assert total(page, "sidecar_cpu_seconds_total", process="supervisor") == 1.5
+        # The order to leave was among it.
+        await asyncio.wait_for(observing.obey(reader, writer), 5)
+    finally:
+        await observing.stop()
+        ours.close()
