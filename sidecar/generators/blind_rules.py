@@ -27,6 +27,11 @@ MAX_LAG_SECONDS = 15
 # One client that tries again is three or four; this is more than one client, or one that insists.
 MIN_REFUSED = 5
 
+# Three exports in a quarter of an hour: a collector that restarts misses one or two.
+MIN_EXPORT_FAILURES = 3
+# The kernel kills at 1; nine tenths leave time to look, and the observer sheds memory of its own before.
+NEAR_LIMIT = "0.9"
+
 _TICKET, _PAGE = Severity.TICKET, Severity.PAGE
 
 
@@ -41,6 +46,12 @@ def groups(durations: Durations, links: Links) -> list[Group]:
             interval,
             _WHY_BLIND,
             [rules.no_data(), rules.dropping(), rules.undecoded(), rules.restarting(), rules.lag()],
+        ),
+        Group(
+            "inference-sidecar-resources",
+            interval,
+            _WHY_RESOURCES,
+            [rules.otlp_failing(), rules.memory(), rules.server_memory()],
         ),
         Group(
             "inference-upstream",
@@ -62,9 +73,11 @@ class _Rules:
         self._wait = durations.wait
         self._links = links
 
-    def _alert(self, name: str, expr: str, severity: Severity, summary: str, text: str, wait: str) -> Alert:
+    def _alert(
+        self, name: str, expr: str, severity: Severity, summary: str, text: str, wait: str, **labels: str
+    ) -> Alert:
         links = self._links.annotations(name, model=False)
-        return Alert(name, expr, severity, summary, text, links, wait=self._wait(wait))
+        return Alert(name, expr, severity, summary, text, links, wait=self._wait(wait), labels=labels)
 
     def gone(self) -> Alert:
         seen, now = catalog.BUILD_INFO.name, catalog.BUILD_INFO.name
@@ -157,6 +170,48 @@ class _Rules:
             "5m",
         )
 
+    def otlp_failing(self) -> Alert:
+        window, failures = self._window("15m"), catalog.OTLP_EXPORT_FAILURES.name
+        short = self._window("5m")
+        return self._alert(
+            "InferenceSidecarOtlpFailing",
+            f"increase({failures}[{window}]) >= {MIN_EXPORT_FAILURES}\nand increase({failures}[{short}]) > 0",
+            _TICKET,
+            f"{words.JOB}: a collector does not take what is exported over OTLP",
+            f"{words.REPLICA} failed to export {words.SIGNAL} {words.VALUE} times in the last {window}. "
+            "What was not taken is lost there; a scrape still has it.",
+            "5m",
+        )
+
+    def memory(self) -> Alert:
+        used, limit = catalog.MEMORY_BYTES, catalog.MEMORY_LIMIT_BYTES.name
+        return self._alert(
+            "InferenceMemoryNearLimit",
+            f"sum without ({', '.join(used.labels)}) ({used.name})\n/\n{limit}\n> {NEAR_LIMIT}",
+            _TICKET,
+            f"{words.JOB}: a sidecar is close to its memory limit",
+            f"The processes of the sidecar {words.REPLICA} use {words.SHARE} of the memory they may use.",
+            "10m",
+            of="sidecar",
+        )
+
+    def server_memory(self) -> Alert:
+        """Of every container in a pod that has a sidecar, by what Kubernetes says of it, where it does."""
+        container = "(cluster, namespace, pod, container)"
+        used = f'sum by {container} (container_memory_working_set_bytes{{container!=""}})'
+        limit = f'sum by {container} (kube_pod_container_resource_limits{{resource="memory"}})'
+        ours = f"group by (cluster, namespace, pod, job) ({catalog.BUILD_INFO.name})"
+        return self._alert(
+            "InferenceMemoryNearLimit",
+            f"{used}\n/\n{limit}\n* on (cluster, namespace, pod) group_left (job) {ours}\n> {NEAR_LIMIT}",
+            _TICKET,
+            f"{words.POD}: a container beside the sidecar is close to its memory limit",
+            f"The container {words.CONTAINER} of {words.POD} uses {words.SHARE} of the memory it may use. It "
+            "is killed when it needs more.",
+            "10m",
+            of="container",
+        )
+
     def upstream_down(self) -> Alert:
         window = self._window("5m")
         refused = f'{catalog.REQUESTS.name}{{outcome="upstream_unreachable"}}[{window}]'
@@ -190,6 +245,9 @@ Without a sidecar there are no events, and without events no objective can burn.
 """
 _WHY_BLIND = """
 The sidecar is there and does not see. It never harms the traffic, so this waits for the morning.
+"""
+_WHY_RESOURCES = """
+What runs short before it breaks.
 """
 _WHY_UPSTREAM = """
 The model server itself: the cause behind most of what the objectives show at the same time.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from sidecar.catalog import FEATURE_VALUES, SLO_EVENTS, SLO_OBJECTIVE, SLOS
-from sidecar.generators import words
+from sidecar.generators import about_model, words
 from sidecar.generators.durations import Durations
 from sidecar.generators.identity import by
 from sidecar.generators.links import Links
@@ -134,7 +134,8 @@ def _objective_records(durations: Durations) -> list[Record]:
     last = f"last_over_time({SLO_OBJECTIVE.name}[{durations.window('30m')}])"
     return [
         Record("slo:objective:ratio", f"max {by('model_name', 'slo')} ({last})"),
-        Record("slo:error_budget:ratio", "1 - slo:objective:ratio"),
+        # Rounded: in binary, 1 - 0.999 is a little more than a thousandth.
+        Record("slo:error_budget:ratio", "round(1 - slo:objective:ratio, 1e-9)"),
     ]
 
 
@@ -179,10 +180,11 @@ def _burn(tier: Tier, target: Target, threshold: str, durations: Durations, link
         f"{words.MODEL}: {_BAD_EVENT[slo]}",
         f"In the last {durations.window(tier.long)} {words.SHARE} of the events of "
         f"{words.MODEL} were bad for its {slo} objective: more than {tier.burn} times what the "
-        f"error budget allows, and it goes on ({durations.window(tier.short)}).{_detail(slo, durations)}",
+        f"error budget allows, and it goes on ({durations.window(tier.short)}).{_detail(slo, durations)}"
+        f"{about_model.notes(durations)}",
         links.annotations(ALERT_OF[slo], model=True),
         wait=durations.wait(tier.wait),
-        labels={"burnrate_tier": tier.name, **target.labels},
+        labels={"burnrate_tier": tier.name, **target.labels, **about_model.OWNER},
     )
 
 
@@ -210,11 +212,12 @@ def _low_traffic(target: Target, durations: Durations, links: Links) -> Alert:
         Severity.TICKET,
         f"{words.MODEL}: at low traffic, {_BAD_EVENT[slo]} again and again",
         f"{words.SHARE} of the events of {words.MODEL} in the last day were bad "
-        f"for its {slo} objective: too few for a burn-rate alert, but in the last six hours and before.",
+        f"for its {slo} objective: too few for a burn-rate alert, but in the last six hours and before."
+        f"{about_model.notes(durations)}",
         links.annotations(name, model=True),
         # The day is worked out less often than the six hours: while a burst begins, the two differ.
         wait=durations.wait("10m"),
-        labels=target.labels,
+        labels={**target.labels, **about_model.OWNER},
     )
 
 

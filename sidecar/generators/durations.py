@@ -28,6 +28,10 @@ class Durations:
         """How long a condition must hold, or how often a group is evaluated: whole seconds, at least one."""
         return _text(max(ceil(_seconds(nominal) * self.scale), 1))
 
+    def seconds(self, nominal: str) -> int:
+        """A duration as PromQL compares times with it."""
+        return max(ceil(_seconds(nominal) * self.scale), 1)
+
 
 def _seconds(duration: str) -> int:
     return int(duration[:-1]) * _SECONDS[duration[-1]]

@@ -15,3 +15,8 @@ MODEL = (*INSTALLATION, "model_name")
 def by(*labels: str) -> str:
     """`by (cluster, namespace, job, …)` with these labels at the end."""
     return f"by ({', '.join((*INSTALLATION, *labels))})"
+
+
+def on(*labels: str) -> str:
+    """The same labels, for matching two sides."""
+    return f"on ({', '.join((*INSTALLATION, *labels))})"

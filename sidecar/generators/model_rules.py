@@ -6,7 +6,7 @@ few rows and is wrong more often than all of them together.
 """
 
 from sidecar.catalog import DRIFT_ACTIVE, PREDICTIONS, PREDICTIONS_INVALID
-from sidecar.generators import words
+from sidecar.generators import about_model, words
 from sidecar.generators.durations import Durations
 from sidecar.generators.identity import by
 from sidecar.generators.links import Links
@@ -27,15 +27,15 @@ _OUTPUT = by("model_name", "model_version", "output")
 
 def groups(durations: Durations, links: Links) -> list[Group]:
     """Drift and invalid predictions."""
-    drift = [_drift(severity, links) for severity in Severity]
-    invalid = [_invalid(severity, durations, links) for severity in Severity]
+    drift = [_drift(severity, durations, links) for severity in INVALID_SHARE]
+    invalid = [_invalid(severity, durations, links) for severity in INVALID_SHARE]
     return [
         Group("inference-drift", durations.wait("30s"), _WHY_DRIFT, drift),
         Group("inference-predictions", durations.wait("30s"), _WHY_INVALID, invalid),
     ]
 
 
-def _drift(severity: Severity, links: Links) -> Alert:
+def _drift(severity: Severity, durations: Durations, links: Links) -> Alert:
     verdict = f'{DRIFT_ACTIVE.name}{{level="{severity.value}"}}'
     return Alert(
         _DRIFT,
@@ -43,8 +43,9 @@ def _drift(severity: Severity, links: Links) -> Alert:
         severity,
         f"{words.MODEL}: the {words.KIND} {words.NAME} has drifted from its reference",
         f"{words.SHARE} of the replicas of {words.MODEL} hold the verdict of level {severity.value} for the "
-        f"{words.KIND} {words.NAME}, over all versions that they serve.",
+        f"{words.KIND} {words.NAME}, of version {words.VERSION}.{about_model.notes(durations)}",
         links.annotations(_DRIFT, model=True),
+        labels=about_model.OWNER,
     )
 
 
@@ -58,9 +59,11 @@ def _invalid(severity: Severity, durations: Durations, links: Links) -> Alert:
         severity,
         f"{words.MODEL}: predictions are not usable",
         f"In the last {window} {words.SHARE} of the predictions {words.OUTPUT} of "
-        f"{words.MODEL} (version {words.VERSION}) were NaN, infinite, null or of the wrong shape.",
+        f"{words.MODEL} (version {words.VERSION}) were NaN, infinite, null or of the wrong shape."
+        f"{about_model.notes(durations)}",
         links.annotations(_INVALID, model=True),
         wait=durations.wait("2m"),
+        labels=about_model.OWNER,
     )
 
 

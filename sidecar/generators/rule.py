@@ -21,6 +21,7 @@ class Severity(StrEnum):
 
     PAGE = "page"  # somebody gets up: users are failed now, or nobody would see it if they were
     TICKET = "ticket"  # somebody looks during working hours
+    INFO = "info"  # shown, and silences what it explains; nobody is notified
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,12 @@ class Record:
 
     record: str
     expr: str
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def fields(self) -> dict[str, Any]:
         """As the rule file writes it."""
-        return {"record": self.record, "expr": self.expr}
+        labels = {"labels": dict(self.labels)} if self.labels else {}
+        return {"record": self.record, "expr": self.expr, **labels}
 
 
 @dataclass(frozen=True, slots=True)

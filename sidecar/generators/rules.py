@@ -6,7 +6,16 @@ policies (from a configuration) the objectives are written out as exact decimals
 
 from fractions import Fraction
 
-from sidecar.generators import blind_rules, burn_rates, model_rules
+from sidecar.generators import (
+    blind_rules,
+    burn_rates,
+    canary_rules,
+    feature_rules,
+    model_rules,
+    prediction_rules,
+    traffic_rules,
+    version_rules,
+)
 from sidecar.generators.durations import SHORTEST_WINDOW_SECONDS, Durations
 from sidecar.generators.links import Links
 from sidecar.generators.rule import Group, render
@@ -29,13 +38,19 @@ def generate(
     files: dict[str, tuple[str, list[Group]]] = {
         "slo-recording.rules.yaml": (_RECORDING, burn_rates.recordings(durations)),
         "slo-alerts.rules.yaml": (_SLO, burn_rates.alerts(durations, where, policies)),
-        "model-alerts.rules.yaml": (_MODEL, model_rules.groups(durations, where)),
+        "model-alerts.rules.yaml": (_MODEL, _model(durations, where)),
+        "canary.rules.yaml": (_CANARY, canary_rules.groups(durations, where)),
         "sidecar-alerts.rules.yaml": (_SIDECAR, blind_rules.groups(durations, where)),
     }
     header = _objectives(policies) + _shortened(durations)
     return {
         name: render(f"{_HEADER}{about.strip()}\n{header}", groups) for name, (about, groups) in files.items()
     }
+
+
+def _model(durations: Durations, links: Links) -> list[Group]:
+    parts = (model_rules, prediction_rules, feature_rules, version_rules, traffic_rules)
+    return [group for part in parts for group in part.groups(durations, links)]
 
 
 def _objectives(policies: Policies | None) -> str:
@@ -61,4 +76,5 @@ Error budgets that burn: pages when users are failed now, tickets when the budge
 Each expression: error ratio of the long window, the same of the short window, and enough bad events in both.
 """
 _MODEL = "What goes into a model and comes out of it."
+_CANARY = "A canary beside the stable version, where the scrape says which is which (label `track`)."
 _SIDECAR = "When silence does not mean health: the monitor is blind, or the model server is gone."

@@ -15,5 +15,6 @@ SECONDS = "{{ $value | humanizeDuration }}"
 BYTES = "{{ $value | humanize1024 }}B"
 
 MODEL, VERSION, OUTPUT = label("model_name"), label("model_version"), label("output")
-KIND, NAME = label("kind"), label("name")
+KIND, NAME, FEATURE = label("kind"), label("name"), label("feature")
+SIGNAL, CONTAINER, POD = label("signal"), label("container"), label("pod")
 JOB, NAMESPACE, REPLICA, REASON = label("job"), label("namespace"), label("instance"), label("reason")

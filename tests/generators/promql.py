@@ -2,19 +2,23 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import promql_parser as parser
+import yaml
 
 from sidecar import catalog
-from sidecar.generators.identity import MODEL
+from sidecar.generators import rules
 from sidecar.metric import Metric, MetricKind
 
 # What a scrape or an OTLP resource adds.
-TARGET = {"cluster", "namespace", "job", "instance"}
+TARGET = {"cluster", "namespace", "job", "instance", "pod", "track"}
 # Series that do not come from us, and those that our recording rules make.
 OTHERS = {"up": TARGET, "ALERTS": TARGET | {"alertname", "alertstate", "severity", "model_name"}}
-RECORDED = re.compile(r"slo:[a-z_]+:(ratio|increase|ratio_rate)(5m|30m|1h|2h|6h|1d|3d)?$")
+# Kubernetes' own, where there is Kubernetes.
+OTHERS["container_memory_working_set_bytes"] = TARGET | {"container"}
+OTHERS["kube_pod_container_resource_limits"] = TARGET | {"container", "resource"}
 
 
 def parse(expr: str) -> Any:
@@ -43,6 +47,18 @@ def kept(expr: str) -> set[str]:
     grouped = set(_grouping(node))
     by = node.modifier and node.modifier.type == parser.AggModifierType.By
     return grouped if by else labels - grouped
+
+
+@cache
+def recorded() -> dict[str, str]:
+    """The recordings that the shipped rules make: name and expression."""
+    groups = [g for text in rules.generate().values() for g in yaml.safe_load(text)["groups"]]
+    return {rule["record"]: rule["expr"] for group in groups for rule in group["rules"] if "record" in rule}
+
+
+@cache
+def _of_recorded(name: str) -> set[str]:
+    return kept(recorded()[name])
 
 
 def _problems(tree: Any) -> Iterator[str]:
@@ -106,8 +122,8 @@ def _labels(name: str) -> set[str]:
     metric = _metric(name)
     if metric is not None:
         return TARGET | set(metric.labels) | ({"le"} if name.endswith("_bucket") else set())
-    if RECORDED.match(name):
-        return {*MODEL, "slo"}
+    if name in recorded():
+        return _of_recorded(name)
     return OTHERS.get(name, set())
 
 

@@ -139,7 +139,7 @@ def test_rules_read_only_recordings_that_are_made():
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: "-".join(filter(None, identity(alert))))
 def test_every_alert_tells_a_person_what_to_do(alert):
     assert alert["alert"].startswith("Inference")
-    assert alert["labels"]["severity"] in ("page", "ticket")
+    assert alert["labels"]["severity"] in ("page", "ticket", "info")
     assert set(alert["annotations"]) == {"summary", "description", "runbook_url", "dashboard_url"}
     assert alert["annotations"]["runbook_url"].endswith(f"/docs/runbooks/{alert['alert']}.md")
     assert (ROOT / "docs" / "runbooks" / f"{alert['alert']}.md").is_file()
