@@ -10,6 +10,7 @@ import yaml
 from tests.examples.prometheus import prometheus, query
 from tests.examples.traffic import BINS, EVEN, SHIFTED, SLOW, Scenario, Side, series
 from tests.generators import promql
+from tests.helm.rendering import only
 
 ROLLOUTS = Path(__file__).parents[2] / "examples" / "rollouts"
 METRICS = ("errors", "latency", "feature-availability", "predictions")
@@ -169,6 +170,18 @@ def test_every_query_is_about_series_and_labels_that_we_export(monkeypatch: pyte
     monkeypatch.setattr(promql, "TARGET", promql.TARGET | {"track"})
     for text in queries():
         assert promql.problems(text) == []
+
+
+def test_the_labels_that_tell_canary_from_stable_come_from_the_chart() -> None:
+    monitor = only({"podMonitor": {"enabled": True}}, "PodMonitor")["spec"]
+    assert monitor["jobLabel"] == "app.kubernetes.io/name"
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    relabelled = {
+        rule["targetLabel"]: rule["sourceLabels"]
+        for rule in endpoint["relabelings"]
+        if rule.get("targetLabel")
+    }
+    assert relabelled["track"] == ["__meta_kubernetes_pod_label_inference_sidecar_io_track"]
 
 
 def test_every_metric_has_the_same_patience_and_an_answer_for_too_little_traffic() -> None:
