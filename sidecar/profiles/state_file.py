@@ -11,6 +11,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,19 @@ def parse(schema: str, data: bytes) -> Any:
         raise Unusable("corrupt", "it is not JSON") from error
 
 
+def _bytes(path: Path) -> bytes:
+    """The first MAX_BYTES + 1 bytes of a file. Raises OSError; Unusable when it is no regular one."""
+    # Nothing that is in its place may make us wait: a pipe has a writer, or none.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Unusable("corrupt", "it is not a regular file")
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
+
+
 class Directory:
     """The directory that one observer keeps its state in. Every method may raise OSError."""
 
@@ -99,14 +113,12 @@ class Directory:
     def read(self, name: str, schema: str) -> Any:
         """The document of a file; None if there is none. Raises Unusable, after setting the file aside."""
         try:
-            with open(self.path / name, "rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        except FileNotFoundError:
-            return None
-        try:
+            data = _bytes(self.path / name)
             if len(data) > MAX_BYTES:
                 raise Unusable("corrupt", f"it is larger than {MAX_BYTES} bytes")
             return parse(schema, data)
+        except FileNotFoundError:
+            return None
         except Unusable:
             self.set_aside(name)
             raise

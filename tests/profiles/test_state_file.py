@@ -63,6 +63,16 @@ def test_what_cannot_be_used_is_set_aside_and_not_tried_again(tmp_path):
     assert directory.read("x.json", SCHEMA) is None
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_set_aside_and_not_waited_for(tmp_path, make):
+    make(tmp_path / "a.json")
+    directory = Directory(tmp_path)
+    with pytest.raises(Unusable, match="not a regular file"):
+        directory.read("a.json", SCHEMA)
+    directory.write("a.json", dump(SCHEMA, {}), sync=False)
+    assert directory.read("a.json", SCHEMA) == {}
+
+
 def test_a_directory_belongs_to_one_at_a_time(tmp_path):
     one, other = Directory(tmp_path), Directory(tmp_path)
     assert one.open() and one.open()
