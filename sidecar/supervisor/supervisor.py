@@ -249,6 +249,8 @@ class Supervisor:
         from sidecar.exporters.prometheus import render  # only when needed: it costs memory
 
         figures = self._own_figures()
+        if self._observer is not None:
+            self._observer.send({"supervisor": figures})  # what is shown here, it must not show less of
         self._registry.counter(catalog.CPU_SECONDS).set_total(figures["cpu"], "supervisor")
         self._registry.gauge(catalog.MEMORY_BYTES).set(figures["memory"], "supervisor")
         python = ".".join(map(str, sys.version_info[:3]))
