@@ -108,6 +108,8 @@ def everything_that_leaves(tmp_path) -> dict[str, bytes]:
         "status": json.dumps(status(snapshot, None, {})).encode(),
         "recent": json.dumps(observer.recent.all()).encode(),
         **{path: r.SerializeToString() for path, r in zip(sink.paths, sink.requests, strict=True)},
+        # Numbers cannot be recognised in the bytes.
+        **{f"{path} as text": str(r).encode() for path, r in zip(sink.paths, sink.requests, strict=True)},
     }
 
 
