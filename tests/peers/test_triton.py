@@ -53,7 +53,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[dict[s
         observed(directory, *upstreams) as sidecar,
     ):
         results = asked("triton", "triton_calls.py", *upstreams, *sidecar.addresses)
-        yield results, sidecar.page(11)
+        yield results, sidecar.page(13)
 
 
 def test_the_client_gets_what_it_gets_without_us(seen):
@@ -70,10 +70,11 @@ def test_every_inference_is_counted_by_how_it_was_asked_and_ended(seen):
         ("v2", "predict", "200", "ok"): 5,
         ("v2", "predict", "404", "client_error"): 1,
         ("v2", "generate", "200", "ok"): 1,
-        ("v2-grpc", "predict", "OK", "ok"): 3,
+        ("v2-grpc", "predict", "OK", "ok"): 4,
+        ("v2-grpc", "predict", "OK", "server_error"): 1,
         ("v2-grpc", "predict", "NOT_FOUND", "client_error"): 1,
     }
-    names = {("churn", "1"): 7, ("words", "1"): 2}
+    names = {("churn", "1"): 7, ("echo", "1"): 1, ("words", "1"): 2}
     assert page.requests("model_name", "model_version", outcome="ok") == names
     assert page.by("sidecar_other_exchanges_total", "kind") == {"probe": 1, "metadata": 1}
 
@@ -94,7 +95,19 @@ def test_predictions_are_counted_and_those_that_are_no_number_apart(seen):
     assert page.by("inference_predictions_invalid_total", "output", "reason") == {("score", "nan"): 2}
 
 
-def test_the_parts_of_a_decoupled_stream_are_all_predictions(seen):
+def test_the_parts_of_a_decoupled_stream_are_all_predictions_and_an_error_in_one_is_an_error(seen):
     _, page = seen
-    assert page.features("words") == {("count", "valid"): 2}
+    # Two requests on one stream; a third on another, which Triton calls a success with an error inside.
+    assert page.features("words") == {("count", "valid"): 3}
     assert page.by("inference_predictions_total", "output", model_name="words") == {"number": 5}
+    assert page.requests("code", "outcome", model_name="words", protocol="v2-grpc") == {
+        ("OK", "ok"): 1,
+        ("OK", "server_error"): 1,
+    }
+
+
+def test_raw_tensors_of_other_types_are_columns_too(seen):
+    _, page = seen
+    places = [f"{name}[{place}]" for name in ("flag", "half", "long", "byte") for place in range(4)]
+    assert page.features("echo") == {(name, "valid"): 1 for name in places}
+    assert page.total("inference_predictions_total", model_name="echo") == len(places)

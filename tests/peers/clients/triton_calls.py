@@ -11,6 +11,12 @@ from tritonclient import grpc, http
 from tritonclient.utils import InferenceServerException
 
 AGES = np.array([[60], [20], [np.nan]], np.float32)
+KINDS = [
+    ("flag", "BOOL", np.array([[True, False, True, True]])),
+    ("half", "FP16", np.array([[0.5, 1, 1.5, 2]], np.float16)),
+    ("long", "INT64", np.array([[1, -2, 3, 1 << 60]], np.int64)),
+    ("byte", "UINT8", np.array([[0, 1, 128, 255]], np.uint8)),
+]
 REGIONS = np.array([["n"], ["s"], ["n"]], np.object_)
 
 
@@ -64,15 +70,40 @@ def generated(address: str) -> str:
 
 
 def calls(address: str) -> dict[str, Any]:
-    """Four calls: two that succeed, one that does not, and a stream of two requests."""
+    """Six calls: three that succeed, one that does not, a stream of two requests and one that fails."""
     client = grpc.InferenceServerClient(address)
     infer = client.infer
     return {
         "raw": outputs(infer("churn", inputs(grpc, 3), request_id="a-2")),
         "gzip": outputs(infer("churn", inputs(grpc, 2), compression_algorithm="gzip")),
         "refused": refused(lambda: infer("nobody", inputs(grpc, 1))),
+        "kinds": kinds(client),
         "stream": streamed(client),
+        "failed stream": failed(client),
     }
+
+
+def kinds(client: Any) -> dict[str, str]:
+    """Tensors of other types, four values in a row: what Triton's model gives back of each."""
+    asked = []
+    for name, datatype, made in KINDS:
+        tensor = grpc.InferInput(name, [1, 4], datatype)
+        tensor.set_data_from_numpy(made)
+        asked.append(tensor)
+    result = client.infer("echo", asked)
+    return {name: str(result.as_numpy(f"{name}_back").tolist()) for name, _, _ in KINDS}
+
+
+def failed(client: Any) -> str:
+    """What comes on a stream for a request that cannot be met; the call itself ends well."""
+    answers: queue.Queue[Any] = queue.Queue()
+    client.start_stream(lambda result, error: answers.put(error or result))
+    tensor = grpc.InferInput("count", [1], "INT32")
+    tensor.set_data_from_numpy(np.array([-1], np.int32))
+    client.async_stream_infer("words", [tensor])
+    said = str(answers.get(timeout=20))
+    client.stop_stream()
+    return said
 
 
 def streamed(client: Any) -> list[int]:
