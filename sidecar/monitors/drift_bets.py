@@ -23,7 +23,16 @@ import numpy as np
 import numpy.typing as npt
 
 from sidecar.monitors.drift_layout import Counts, DriftLayout
-from sidecar.monitors.drift_signals import LEVEL, MAX_LEVELS, MIN_SHARE, RARE, SHIFT, STUCK, Signals
+from sidecar.monitors.drift_signals import (
+    LEVEL,
+    MAX_LEVELS,
+    MIN_SHARE,
+    OTHER_LEVELS,
+    RARE,
+    SHIFT,
+    STUCK,
+    Signals,
+)
 
 Floats = npt.NDArray[np.float64]
 # Logarithms need no more than seven digits, and there are a hundred a feature.
@@ -42,6 +51,7 @@ REFERENCE_ERRORS = 2.0
 _ONE = np.float32(0.0)  # the stake that is added, as its logarithm
 _SMALLEST = np.float32(-50.0)  # R is then nothing beside the 1 it is added to
 _NEAR_CERTAIN = 0.97
+_MOST_BETS = 10  # no column has e^10
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,14 @@ class Bets:
     def gradual(self) -> float:
         """The evidence in nats that something changed, the columns together."""
         return self._gradual.together() - log(max(self._columns, 1))
+
+    def backed(self, needed: float) -> list[int]:
+        """Signals of columns whose own evidence that something changed passes `needed` nats for the model."""
+        return self._gradual.best(needed + log(self._columns)) if self._columns else []
+
+    def forget_gradual(self) -> None:
+        """What is normal is another now: evidence against what was is none against that."""
+        self._gradual.log[:] = _SMALLEST
 
     def state(self) -> Stakes:
         """Every stake, as logarithms."""
@@ -156,7 +174,7 @@ class _Book:
 
     def won(self, needed: float) -> list[int]:
         stakes = self.log + self._weight
-        if not len(stakes) or stakes.max() < needed - 10:  # no column has e^10 bets
+        if not len(stakes) or stakes.max() < needed - _MOST_BETS:
             return []
         blamed = []
         for column in np.flatnonzero(self._together_by_column(stakes) >= needed).tolist():
@@ -164,6 +182,17 @@ class _Book:
             blamed.append(int(self._signal[own[self._foremost(stakes[own], self._on_bin[own], needed)]]))
             self.log[own] = _SMALLEST
         return blamed
+
+    def best(self, needed: float) -> list[int]:
+        """The signal with the best bet of each column past `needed`."""
+        stakes = self.log + self._weight
+        if not len(stakes) or stakes.max() < needed - _MOST_BETS:
+            return []
+        found = []
+        for column in np.flatnonzero(self._together_by_column(stakes) >= needed).tolist():
+            own = np.flatnonzero(self._column == column)
+            found.append(int(self._signal[own[np.argmax(stakes[own])]]))
+        return found
 
     def together(self) -> float:
         stakes = self.log + self._weight
@@ -199,7 +228,8 @@ def _severe(layout: DriftLayout, signals: Signals) -> Iterator[_Bet]:
         for at in own.rare:
             yield from (_Bet(column, at, fraction=part) for part in SEVERE_SHARES)
         for value in range(bins.binning.values if own.stuck or own.levels else 0):
-            at = own.stuck[0] if own.stuck else own.levels[_level_of(value, bins.binning.values)]
+            last = value == bins.binning.values - 1
+            at = own.stuck[0] if own.stuck else own.others if last else own.levels[min(value, MAX_LEVELS)]
             yield from (_Bet(column, at, bins.start + value, fraction=part) for part in BIN_SHARES)
 
 
@@ -227,6 +257,7 @@ class _Own:
     rare: list[int] = field(default_factory=list)
     levels: list[int] = field(default_factory=list)
     stuck: list[int] = field(default_factory=list)
+    others: int = -1
 
 
 def _by_column(layout: DriftLayout, signals: Signals) -> list[_Own]:
@@ -235,11 +266,6 @@ def _by_column(layout: DriftLayout, signals: Signals) -> list[_Own]:
         own = found[signal.column]
         kinds = ((SHIFT, own.means), (RARE, own.rare), (LEVEL, own.levels), (STUCK, own.stuck))
         next(kind for effect, kind in kinds if signal.effect is effect).append(at)
+        if signal.signal == OTHER_LEVELS:
+            own.others = at
     return found
-
-
-def _level_of(value: int, values: int) -> int:
-    """Which level signal of a category watches a bin: its own, that of rare levels, that of the others."""
-    if value == values - 1:
-        return -1
-    return min(value, MAX_LEVELS)

@@ -149,6 +149,7 @@ class Evidence:
         self._known_rows = np.where(known, np.minimum(self._known_rows, self._burn_rows), self._known_rows)
         if self.signals.weighted:
             self._adopt_bins(known)
+        self.bets.forget_gradual()
         self._bet()
 
     def beyond_gate(self) -> Mask:

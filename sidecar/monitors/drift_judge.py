@@ -1,6 +1,6 @@
 """From evidence to verdicts, for one model: what is an event, a ticket, a page, and when it is over.
 
-Event: a change was detected. Ticket: and soon after the recent mean is further from the baseline than the
+Event: a change was detected, or bet on for certain. Ticket: and soon after the recent mean is further from the baseline than the
 gate, in several batches. Page: a severe break, or a ticket that a second uncorrelated feature or an
 output corroborates. A verdict holds until the signal has been back for some batches; then it cools down.
 
@@ -11,6 +11,7 @@ known, and one is enough to wake somebody.
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import log
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ from sidecar.reference import Reference
 
 # An event whose effect has not passed the gate after 16 batches (1,024 rows) was too small to mind.
 EVENT_BATCHES = 16
+# A change that is no chance but in one of 100,000 batches a model: .2 in a million rows, before any gate.
+TICKET_EVIDENCE = log(100_000)
 # Features that move together are one piece of evidence.
 CORRELATED = 0.5
 # The newest verdicts that are over, for the status page.
@@ -91,6 +94,7 @@ class Judge:
         self._settings = settings
         self._tell = tell
         self._pending: dict[int, int] = {}  # signal -> last batch at which its event may become a ticket
+        self._backed: frozenset[int] = frozenset()
         self._back: dict[int, int] = {}  # signal under a verdict -> batches it has been back for
         self._cooling: dict[int, tuple[int, float]] = {}  # column -> row and time at which it may speak again
         self._starts: deque[tuple[int, float]] = deque(maxlen=RECENT_BATCHES)
@@ -114,8 +118,7 @@ class Judge:
         self._severe_breaks(time, needed, allowed.page)
         if self.evidence.settled and not was_settled:
             self._settle()
-        if self._pending:
-            self._tickets(time)
+        self._tickets(time)
         if allowed.page and self.standing:
             self._corroborate(time, needed)
         if self.standing:
@@ -138,6 +141,7 @@ class Judge:
             "cooling": [[column, row, moment] for column, (row, moment) in self._cooling.items()],
             "starts": list(self._starts),
             "rate": [self.rate.batches, self.rate.since],
+            "backed": sorted(self._backed),
         }
 
     def go_on(
@@ -153,13 +157,14 @@ class Judge:
         back = {int(signal): int(batches) for signal, batches in waits["back"]}
         cooling = {int(c): (int(row), moved(float(moment))) for c, row, moment in waits["cooling"]}
         starts = [(int(row), moved(float(moment))) for row, moment in waits["starts"]]
+        backed = frozenset(int(signal) for signal in waits["backed"])
         batches, since = waits["rate"]
         rate = BatchRate(float(batches), None if since is None else moved(float(since)))
         if any(not 0 <= signal < len(self.signals) for signal in (*pending, *back)):
             raise ValueError("a signal that is not there")
         self.rows, self.standing, self.rate = rows, standing, rate
         self.past.extend(past)
-        self._pending, self._back, self._cooling = pending, back, cooling
+        self._pending, self._back, self._cooling, self._backed = pending, back, cooling, backed
         self._starts.extend(starts)
 
     def _severe_breaks(self, time: float, needed: float, may_page: bool) -> None:
@@ -186,10 +191,22 @@ class Judge:
         self._pending = {s: until for s, until in self._pending.items() if until >= self.evidence.batches}
         if not self.evidence.settled:
             return
+        self._back_up(time)
+        if not self._pending:
+            return
         beyond = self.evidence.beyond_gate()
         for signal in [s for s in self._pending if beyond[s] and s not in self.standing]:
             if self.evidence.spread(signal) and self._may_speak(self.signals.all[signal].column, time):
                 self._raise(signal, Level.TICKET, time, "changed, and by more than the gate")
+
+    def _back_up(self, time: float) -> None:
+        """What the bets are sure of waits for the gate as a detected change does, while they are."""
+        backed = self.evidence.bets.backed(TICKET_EVIDENCE)
+        for signal in backed:
+            if signal not in self._backed and signal not in self._pending and signal not in self.standing:
+                self._event(signal, time, "evidence of a small change")
+            self._pending[signal] = self.evidence.batches + EVENT_BATCHES
+        self._backed = frozenset(backed)
 
     def _may_speak(self, column: int, time: float) -> bool:
         row, moment = self._cooling.get(column, (0, float("-inf")))

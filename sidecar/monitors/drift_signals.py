@@ -53,6 +53,9 @@ LEVEL = Effect("share", ticket=0.03, severe=0.25)
 STUCK = Effect("share", ticket=float("inf"), severe=0.4)
 
 
+OTHER_LEVELS = "other levels"
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """One thing watched of one column (`column` is its index in the layout)."""
@@ -227,7 +230,9 @@ def _levels(column: ColumnBins, shares: Floats) -> Iterator[_Parts]:
     if len(levels) > MAX_LEVELS:
         tail = list(range(MAX_LEVELS, len(levels)))
         yield _share("rare levels", LEVEL, siblings, among_values, tail)
-    yield _share("other levels", LEVEL, siblings, among_values, [len(levels)])
+    # What the reference hardly has is new: half a point of it matters, not three.
+    others = RARE if among_values[len(levels)] <= RARE.ticket else LEVEL
+    yield _share(OTHER_LEVELS, others, siblings, among_values, [len(levels)])
 
 
 def _share(name: str, effect: Effect, siblings: int, shares: Floats, bins: list[int]) -> _Parts:
