@@ -68,7 +68,8 @@ class Batch:
     back in another number than was asked for, and so belong to no row. `trusted`: the model answered these
     requests successfully, so what they hold may be learnt from. `elsewhere`: features without a column were
     not in the payload and are unknown, neither null nor missing. `requests`: how many brought these rows,
-    0 when nobody counted.
+    0 when nobody counted. `whole` marks the complete rows, None when nobody looked. `headers` has the value
+    of each segment that is a header, the same for all rows.
     """
 
     model: str
@@ -86,6 +87,8 @@ class Batch:
     elsewhere: bool = False
     times: npt.NDArray[np.float64] | None = None
     requests: int = 0
+    whole: npt.NDArray[np.bool_] | None = None
+    headers: tuple[str, ...] = ()
 
 
 class RowMonitor(Protocol):

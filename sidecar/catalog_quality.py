@@ -9,7 +9,6 @@ FEATURE_PROBLEMS = (
     "stale",
 )  # fmt: skip
 ROW_PROBLEMS = ("duplicated",)
-SEGMENT_STATES = ("available", "unavailable")
 # A second (streamed features) to a month (a table that is rebuilt): steps people speak of.
 _AGES = (
     1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 4 * 3_600.0, 12 * 3_600.0, 86_400.0, 3 * 86_400.0,
@@ -56,11 +55,11 @@ SEGMENT_ROWS_COMPLETE = model_metric(
     "inference_segment_rows_complete_total", COUNTER, "Complete rows, by segment.",
     *_SEGMENT, unit="{row}", capped=("value",),
 )  # fmt: skip
-SEGMENT_FEATURE_VALUES = model_metric(
-    "inference_segment_feature_values_total", COUNTER,
-    "Values of each feature, by segment and by whether they could be used.",
-    *_SEGMENT, "feature", "state",
-    unit="{value}", capped=("value", "feature"), limit=10_000, closed={"state": SEGMENT_STATES},
+SEGMENT_UNAVAILABLE = model_metric(
+    "inference_segment_unavailable_values_total", COUNTER,
+    "Values of each feature that were missing, null, NaN, infinite or of the wrong type, by segment.",
+    *_SEGMENT, "feature",
+    unit="{value}", capped=("value", "feature"), limit=10_000,
 )  # fmt: skip
 
 ALL: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

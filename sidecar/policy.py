@@ -7,17 +7,29 @@ from sidecar.inference import ModelRef
 from sidecar.reference import Expectation
 from sidecar.slo import DEFAULT_OBJECTIVES, Objective
 
-
-# One false page of drift a year and model: ten models are less than one a month, which on-call does not notice.
-# It is cheap, too: one a month would need 2.5 nats less of some 24, a tenth of the delay.
+# One false page of drift a year and model: ten models are less than one a month, which nobody notices. It is
+# cheap, too: one a month would need 2.5 nats less of some 24, a tenth of the delay.
 YEAR_SECONDS = 365.25 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A way to divide traffic: by the value of a category, or by a header of the request, one of the two.
+
+    `limit`: so many values have a name, the others share `__other__`.
+    """
+
+    name: str
+    feature: str = ""
+    header: str = ""
+    limit: int = 20
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPolicy:
     """Everything configured for one model. `reference` is a path; `drift_page` False keeps drift a ticket.
 
-    `drift_seconds_per_page`: at most one false page of drift in so many seconds, by all `drift_replicas` together.
+    `drift_seconds_per_page`: one false page of drift in so many seconds, by all `drift_replicas` together.
     `approved_versions` None means that any version may answer.
     `features_from` is "reference" or "traffic": whether the reference names the columns of a matrix.
     """
@@ -32,6 +44,7 @@ class ModelPolicy:
     owner: str = ""
     runbook: str = ""
     approved_versions: tuple[str, ...] | None = None
+    segments: tuple[Segment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,11 @@ class Policies:
     default: ModelPolicy = ModelPolicy()
     models: Mapping[str, ModelPolicy] = field(default_factory=dict)
     model: ModelRef = ModelRef()
+
+    def headers(self) -> frozenset[str]:
+        """The request headers that traffic is divided by."""
+        policies = (self.default, *self.models.values())
+        return frozenset(s.header for policy in policies for s in policy.segments if s.header)
 
     def of(self, model_name: str) -> ModelPolicy:
         """The policy for a model name."""

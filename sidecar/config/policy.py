@@ -20,6 +20,7 @@ from sidecar.config.values import (
     ColumnTypeValue,
     FilePath,
     Flag,
+    Header,
     Name,
     Number,
     Percentage,
@@ -28,7 +29,7 @@ from sidecar.config.values import (
     one_of,
     whole,
 )
-from sidecar.policy import ModelPolicy, PayloadRule
+from sidecar.policy import ModelPolicy, PayloadRule, Segment
 from sidecar.reference import ColumnType, Expectation
 from sidecar.slo import Objective
 
@@ -118,6 +119,29 @@ class FeatureSection(Section):
         """What monitors work with."""
         values = None if self.values is None else tuple(self.values)
         return Expectation(self._type, self.required, self.min, self.max, values, self.max_age)
+
+
+class SegmentSection(Section):
+    """A way to divide traffic: by a feature or by a header of the request."""
+
+    feature: Name | None = Field(
+        default=None, description="A feature; its values are taken as categories.", examples=["region"]
+    )
+    header: Header | None = Field(
+        default=None, description="A header of the request; none with credentials.", examples=["x-tenant"]
+    )
+    limit: Annotated[int, PlainValidator(whole(1, 100, "values"))] = Field(
+        default=20,
+        description="So many values are told apart, the rest is `__other__`: each costs a series a feature.",
+    )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Neither a feature nor a header, or both."""
+        if (self.feature is None) == (self.header is None):
+            yield (
+                ("header" if self.feature else "feature"),
+                "a segment has a feature or a header, one of the two",
+            )
 
 
 class ObjectiveSection(Section):
@@ -254,6 +278,9 @@ class JudgedSection(Section):
         description="Default `reference`: the columns of a matrix, which have no names in traffic, get "
         "those of `reference`, in its order, if it has exactly as many. `traffic`: they stay `x[0]`…",
     )
+    segments: dict[str, SegmentSection] = Field(
+        default={}, description="Ways to divide traffic, such as tenant or region: `inference_segment_*`."
+    )
     slos: SlosSection = Field(default=SlosSection(), description="Objectives.")
     drift: DriftSection = Field(default=DriftSection(), description="How drift is judged.")
     payload: PayloadSection = Field(
@@ -275,7 +302,16 @@ class JudgedSection(Section):
             features_from=self.features_from or base.features_from,
             owner=owner or base.owner,
             runbook=runbook or base.runbook,
+            segments=self._segments(base.segments),
         )
+
+    def _segments(self, base: tuple[Segment, ...]) -> tuple[Segment, ...]:
+        """Those of `base`, and in place of, or besides them, what is said here."""
+        said = {
+            name: Segment(name, each.feature or "", each.header or "", each.limit)
+            for name, each in self.segments.items()
+        }
+        return tuple({**{segment.name: segment for segment in base}, **said}.values())
 
 
 class PolicySection(JudgedSection):

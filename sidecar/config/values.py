@@ -21,6 +21,8 @@ _UNITS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decima
 _DURATION = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|s|m|h|d))+")
 _PART = re.compile(r"([0-9.]+)(ms|s|m|h|d)")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
+_HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
+_CREDENTIALS = re.compile(r"auth|cookie|token|secret|password|session|credential|signature|api[-_]?key")
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 # Names of models, owners, classes: the longest real ones are a third of this.
 MAX_TEXT_CHARACTERS = 300
@@ -159,6 +161,17 @@ def text(noun: str) -> Callable[[Any], str]:
     return read
 
 
+def header(value: Any) -> str:
+    """The name of a request header that holds no credentials, in lower case."""
+    want = "the name of a header such as x-tenant"
+    result = _scalar(value, want).lower()
+    if not _HEADER.fullmatch(result):
+        raise refusal(result, want)
+    if _CREDENTIALS.search(result):
+        raise ValueError(f"{result} may hold credentials, which must not become labels; give another header")
+    return result
+
+
 def category(value: Any) -> str:
     """A category as the traffic spells it; the empty text is one too."""
     want = "the text of a category"
@@ -214,6 +227,7 @@ Number = Annotated[float, PlainValidator(number)]
 Flag = Annotated[bool, PlainValidator(flag)]
 FilePath = Annotated[str, PlainValidator(text("the path of a file"))]
 Name = Annotated[str, PlainValidator(text("a name"))]
+Header = Annotated[str, PlainValidator(header)]
 Runbook = Annotated[str, PlainValidator(url("https://wiki.example/churn"))]
 Category = Annotated[str, PlainValidator(category)]
 ColumnTypeValue = Annotated[ColumnType, PlainValidator(column_type), AS_TEXT]

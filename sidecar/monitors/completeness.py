@@ -9,6 +9,7 @@ that an outage cannot talk its way out by being called optional.
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from sidecar.batch import UNAVAILABLE, CleanColumn, State
 from sidecar.names import clean
@@ -47,16 +48,18 @@ def required(
     )
 
 
-def complete_rows(features: Mapping[str, CleanColumn], required: Iterable[str], rows: int) -> int:
-    """How many rows have every required feature available."""
+def complete_rows(
+    features: Mapping[str, CleanColumn], required: Iterable[str], rows: int
+) -> npt.NDArray[np.bool_]:
+    """Which rows have every required feature available."""
     complete = np.ones(rows, bool)
     for name in required:
         column = features.get(name)
         if column is None:
-            return 0
+            return np.zeros(rows, bool)
         if column.states.any():
             complete &= _AVAILABLE[column.states]
-    return int(complete.sum())
+    return complete
 
 
 def _all_available(column: CleanColumn) -> bool:

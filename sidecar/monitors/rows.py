@@ -16,6 +16,7 @@ from sidecar.exchange import Exchange, Outcome
 from sidecar.inference import MISSING, Column, Inference, Values
 from sidecar.monitors.recent import Recent
 from sidecar.monitors.schema import Schema
+from sidecar.monitors.segments import Segments
 from sidecar.policy import Policies
 from sidecar.reference import References
 from sidecar.slo import outcome_of
@@ -39,6 +40,7 @@ class _Key(NamedTuple):
     elsewhere: bool
     features: tuple[str, ...]
     outputs: tuple[str, ...]
+    headers: tuple[str, ...]
 
 
 class _Block:
@@ -85,8 +87,13 @@ class Rows:
     """
 
     def __init__(
-        self, row_monitors: Sequence[RowMonitor], policies: Policies, references: References
+        self,
+        row_monitors: Sequence[RowMonitor],
+        policies: Policies,
+        references: References,
+        segments: Segments | None = None,
     ) -> None:
+        self._segments = segments
         self._row_monitors = row_monitors
         self._references = references
         self._schemas: Recent[str, Schema] = Recent(MODELS_LIMIT, lambda name: Schema(policies.of(name)))
@@ -106,6 +113,9 @@ class Rows:
             inference.elsewhere,
             tuple([column.name for column in inference.features]),
             tuple([column.name for column in outputs]),
+            self._segments.headers_of(exchange, inference.model.name, trusted=trusted)
+            if self._segments
+            else (),
         )
         now = exchange.timings.last
         block = self._blocks.get(key) or self._open(key, now)
@@ -161,7 +171,7 @@ class Rows:
         now, trusted = block.last, key.trusted
         features, other_features = schema.features.clean(key.features, block.features, now, trusted=trusted)
         outputs, other_outputs = schema.outputs.clean(key.outputs, block.outputs, now, trusted=trusted)
-        complete = schema.complete(features, block.rows, trusted=trusted, elsewhere=key.elsewhere)
+        whole = schema.complete(features, block.rows, trusted=trusted, elsewhere=key.elsewhere)
         if not key.elsewhere:
             schema.add_absent(features, block.rows)
         misshapen: Counter[str] = Counter()
@@ -176,13 +186,15 @@ class Rows:
             block.last,
             features,
             outputs,
-            complete=complete,
+            complete=int(np.count_nonzero(whole)),
             misshapen=misshapen,
             other_features=other_features,
             other_outputs=other_outputs,
             trusted=trusted,
             elsewhere=key.elsewhere,
             requests=block.requests,
+            whole=whole,
+            headers=key.headers,
         )
 
 

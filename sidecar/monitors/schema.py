@@ -32,8 +32,14 @@ class Columns:
     """The features, or the outputs, of one model."""
 
     def __init__(
-        self, limit: int, expectations: Mapping[str, Expectation], *, integers_are_classes: bool = False
+        self,
+        limit: int,
+        expectations: Mapping[str, Expectation],
+        *,
+        integers_are_classes: bool = False,
+        categories: frozenset[str] = frozenset(),
     ) -> None:
+        self._categories = categories
         self._limit = limit
         self._expectations = expectations
         self._classes = integers_are_classes
@@ -85,6 +91,8 @@ class Columns:
             expectation = self._expectations.get(name, _NOTHING_EXPECTED)
             profile = self._profiles.get(name)
             known = expectation.type or (profile.type if profile else None) or _implied(expectation)
+            if name in self._categories and known in (None, ColumnType.TEXT):
+                known = ColumnType.CATEGORY  # traffic is divided by it: its levels count, however many
             rules = rules_for(known or ColumnType.TEXT, expectation, profile, given=self._given)
             if known:
                 self._rules[label] = rules
@@ -106,7 +114,8 @@ class Schema:
         self._expectations = policy.expectations
         self._reference: Reference | None = None
         self._always = AlwaysPresent()
-        self.features = Columns(FEATURES_LIMIT, policy.expectations)
+        divided_by = frozenset(segment.feature for segment in policy.segments if segment.feature)
+        self.features = Columns(FEATURES_LIMIT, policy.expectations, categories=divided_by)
         self.outputs = Columns(OUTPUTS_LIMIT, {}, integers_are_classes=True)
         self._required = required(policy.expectations, frozenset())
 
@@ -127,8 +136,8 @@ class Schema:
 
     def complete(
         self, features: Mapping[str, CleanColumn], rows: int, *, trusted: bool, elsewhere: bool = False
-    ) -> int:
-        """How many of the rows are complete; with features elsewhere, as far as can be seen."""
+    ) -> npt.NDArray[np.bool_]:
+        """Which of the rows are complete; with features elsewhere, as far as can be seen."""
         if elsewhere:
             return complete_rows(features, self._required & features.keys(), rows)
         if self._reference is None and trusted:

@@ -23,6 +23,7 @@ from sidecar.monitors.quality import DataQuality
 from sidecar.monitors.quality_problems import Problems
 from sidecar.monitors.rows import Rows
 from sidecar.monitors.scores import Scores
+from sidecar.monitors.segments import Segments
 from sidecar.monitors.traffic import Traffic
 from sidecar.monitors.undecoded import UndecodedExchanges
 from sidecar.monitors.versions import Versions
@@ -33,6 +34,7 @@ from sidecar.profiles import store
 from sidecar.profiles.learn import LearntReferences
 from sidecar.reference import Reference
 from sidecar.registry import Registry
+from sidecar.wire.head import keep_too
 
 
 class Pipeline:
@@ -54,6 +56,8 @@ class Pipeline:
         if given or default:
             self.observer.naming = Naming(given, default, policies)
         self.objectives = objectives = Objectives(self.registry, policies)
+        segments = Segments(self.registry, policies)
+        keep_too(policies.headers())
         # What judges rows by the reference comes before what learns it: a row is never its own reference.
         row_monitors = (
             Features(self.registry),
@@ -64,15 +68,16 @@ class Pipeline:
             DataQuality(self.registry, self.references, self.problems),
             Freshness(self.registry, policies, self.problems, clock.wall_of),
             OutOfDistribution(self.registry, self.references),
+            segments,
             self.drift,
             self.references,
         )
-        self.rows = Rows(row_monitors, policies, self.references)
+        self.rows = Rows(row_monitors, policies, self.references, segments)
         generations = Generations(self.registry)
         self.versions = Versions(self.registry, policies)
         in_flight = InFlight(self.registry, lambda: self.observer.open_models(now))
         self.registry.before_snapshot(in_flight.refresh)
-        self.observer.expiring = (attribution, self.rows, generations)
+        self.observer.expiring = (attribution, self.rows, generations, segments)
         self.observer.monitors = (
             Traffic(self.registry),
             self.versions,
@@ -80,6 +85,7 @@ class Pipeline:
             generations,
             objectives,
             in_flight,
+            segments,
             self.rows,
         )
 

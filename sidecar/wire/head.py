@@ -8,6 +8,7 @@ credentials travel in fields whose names we do not know.
 """
 
 import re
+from collections.abc import Iterable
 from typing import TypeVar
 
 # Lengths of bodies that no number says.
@@ -28,6 +29,8 @@ _KEPT_NAMES = frozenset((
 _KEPT_PREFIXES = ("ce-", "x-amzn-sagemaker-")
 # Free text of the caller, and a handle to somebody's session.
 _NEVER_KEPT = frozenset(("x-amzn-sagemaker-custom-attributes", "x-amzn-sagemaker-session-id"))
+# What the operator divides traffic by, beside the names above.
+_kept_too: frozenset[str] = frozenset()
 _FRAMING = frozenset(("content-length", "transfer-encoding"))
 
 _T = TypeVar("_T")
@@ -130,6 +133,12 @@ def _fields(lines: list[bytes]) -> dict[str, str]:
     return kept
 
 
+def keep_too(names: Iterable[str]) -> None:
+    """Keep these fields (lower case) of requests read from now on, besides those always kept."""
+    global _kept_too
+    _kept_too = frozenset(names) - _NEVER_KEPT - _REMEMBERED
+
+
 def keep(kept: dict[str, str], name: str, value: bytes) -> None:
     """Add a field to `kept` if it is one we keep. `name` is in lower case, as HTTP/2 has it."""
     if not _is_kept(name):
@@ -142,7 +151,11 @@ def keep(kept: dict[str, str], name: str, value: bytes) -> None:
 
 
 def _is_kept(name: str) -> bool:
-    return name in _KEPT_NAMES or (name.startswith(_KEPT_PREFIXES) and name not in _NEVER_KEPT)
+    return (
+        name in _KEPT_NAMES
+        or name in _kept_too
+        or (name.startswith(_KEPT_PREFIXES) and name not in _NEVER_KEPT)
+    )
 
 
 def _keep_more(kept: dict[str, str], key: str, value: str) -> None:

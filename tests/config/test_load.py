@@ -17,7 +17,7 @@ from sidecar.config import problems as config_problems
 from sidecar.config.load import _Layers, _settle
 from sidecar.errors import ConfigError, UsageError
 from sidecar.inference import ModelRef
-from sidecar.policy import PayloadRule
+from sidecar.policy import PayloadRule, Segment
 from sidecar.reference import ColumnType, Expectation
 from sidecar.slo import DEFAULT_OBJECTIVES, Objective
 
@@ -36,6 +36,7 @@ slos:
   latency: {objective: 95, threshold: 200ms}
   feature_availability: {objective: 99.9}
   prediction_validity: {objective: 99}
+segments: {tenant: {header: X-Tenant, limit: 5}, region: {feature: region}}
 drift: {page: false, budget: 2 false pages per model per year, replicas: 3}
 models:
   fraud: {reference: /fraud.json, slos: {availability: {objective: 99}}, owner: fraud-ml, drift: {page: yes},
@@ -186,8 +187,17 @@ BAD = [
     # --- the rest
     ("workers: 0", "workers: 0 is not allowed; give a number of processes from 1 to 64"),
     ("workers: two", "workers: two is not allowed; give a number of processes from 1 to 64"),
+    ("segments: {t: {}}", "segments.t.feature: a segment has a feature or a header, one of the two"),
+    ("segments: {t: {feature: a, header: b}}",
+     "segments.t.header: a segment has a feature or a header, one of the two"),
+    ("segments: {t: {header: 'x y'}}",
+     "segments.t.header: x y is not allowed; give the name of a header such as x-tenant"),
+    ("segments: {t: {header: Authorization}}", "segments.t.header: authorization may hold credentials, "
+     "which must not become labels; give another header"),
+    ("segments: {t: {header: x-t, limit: 1000}}",
+     "segments.t.limit: 1000 is not allowed; give a number of values from 1 to 100"),
     ("models: {fraud: 3}", "models.fraud: 3 is not allowed; give a mapping with keys such as "
-     "reference, features, features_from, slos, drift, payload, owner, runbook, approved_versions"),
+     "reference, features, features_from, segments, slos, drift, payload, owner, runbook, approved_versions"),
     ("model: {owner: ''}", "model.owner: '' is not allowed; give a name"),
     ("model: {name: [a]}", "model.name: a list is not allowed; give a name"),
     ('model: {name: "a\\nb"}', "model.name: 'a\\nb' is not allowed; give a name"),
@@ -198,8 +208,8 @@ BAD = [
     ("otlp: {endpoint: 'ftp://user:hunter2@h'}", "otlp.endpoint: ftp://…@h is not allowed; "
      "give a URL such as http://collector:4317"),
     ("workers: !!python/name:os.system 1", "workers: a tag (!…) is not allowed; give the plain value"),
-    ("{\"\\e[31m\": 1}", "'\\x1b[31m': no such key; keys here are reference, features, features_from, slos, "
-     "drift, payload, listen, upstream, routes, admin, model, models, …"),
+    ("{\"\\e[31m\": 1}", "'\\x1b[31m': no such key; keys here are reference, features, features_from, "
+     "segments, slos, drift, payload, listen, upstream, routes, admin, model, …"),
 ]  # fmt: skip
 
 
@@ -257,8 +267,8 @@ def test_every_problem_is_reported_at_once_each_where_it_was_said(tmp_path):
         "sidecar.yaml: slos.latency.threshold: 1 has no unit; give 1s or 1ms",
         "sidecar.yaml: workers: 0 is not allowed; give a number of processes from 1 to 64",
         "sidecar.yaml: zzz: given twice (lines 3 and 4); keep one",
-        "sidecar.yaml: zzz: no such key; keys here are reference, features, features_from, slos, "
-        "drift, payload, listen, upstream, routes, admin, model, models, …",
+        "sidecar.yaml: zzz: no such key; keys here are reference, features, features_from, segments, "
+        "slos, drift, payload, listen, upstream, routes, admin, model, …",
     ]
 
 
@@ -370,6 +380,9 @@ def test_a_model_inherits_what_it_does_not_say(tmp_path):
     assert fraud.runbook == other.runbook == "https://wiki.example/churn"
     assert (fraud.approved_versions, other.approved_versions) == (("3", "4.10"), None)
     assert fraud.expectations == other.expectations
+    tenant, region = Segment("tenant", header="x-tenant", limit=5), Segment("region", feature="region")
+    assert fraud.segments == other.segments == (tenant, region)
+    assert policies.headers() == {"x-tenant"}
     objectives = {o.slo: o.objective for o in fraud.objectives}
     assert objectives == {
         "availability": 99,

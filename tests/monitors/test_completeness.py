@@ -13,16 +13,16 @@ def columns(**states):
 
 def test_a_row_is_complete_when_every_required_feature_is_available():
     features = columns(a=[0, State.NULL, 0, 0], b=[0, 0, State.WRONG_TYPE, 0], optional=[0, 0, 0, State.NULL])
-    assert complete_rows(features, ["a", "b"], 4) == 2
+    assert complete_rows(features, ["a", "b"], 4).sum() == 2
 
 
 def test_range_and_unseen_category_do_not_make_a_row_incomplete():
-    assert complete_rows(columns(a=[State.OUT_OF_RANGE, State.UNSEEN_CATEGORY]), ["a"], 2) == 2
+    assert complete_rows(columns(a=[State.OUT_OF_RANGE, State.UNSEEN_CATEGORY]), ["a"], 2).sum() == 2
 
 
 def test_without_a_required_column_no_row_is_complete_and_without_requirements_all_are():
-    assert complete_rows(columns(a=[0, 0]), ["b"], 2) == 0
-    assert complete_rows(columns(a=[State.NULL, 0]), [], 2) == 2
+    assert complete_rows(columns(a=[0, 0]), ["b"], 2).sum() == 0
+    assert complete_rows(columns(a=[State.NULL, 0]), [], 2).sum() == 2
 
 
 def test_the_configuration_overrules_the_reference_both_ways():

@@ -33,6 +33,19 @@ def test_only_fields_on_the_list_are_kept():
     }
 
 
+def test_a_field_that_traffic_is_divided_by_is_kept_too_and_no_longer_than_that():
+    asked = ask("X-Tenant: acme", "X-Amzn-SageMaker-Session-Id: s3cret")
+    try:
+        heads.keep_too(["x-tenant", "x-amzn-sagemaker-session-id"])
+        assert parse_request(asked)[2] == {"x-tenant": "acme"}
+        kept: dict[str, str] = {}
+        heads.keep(kept, "x-tenant", b"acme")
+        assert kept == {"x-tenant": "acme"}
+    finally:
+        heads.keep_too([])
+    assert parse_request(asked)[2] == {}
+
+
 def test_no_secret_stays_in_what_is_remembered_between_heads():
     secret = "canary-of-a-secret"
     parse_request(

@@ -1,0 +1,149 @@
+"""Traffic divided as the operator says: requests, rows, complete rows and unavailable values by segment.
+
+Families of their own, so that segments never multiply what exists without them. A segment is the value of a
+feature, row by row, or of a header, request by request; values are capped, and only requests that the model
+answered successfully may add one. What it is not: drift by segment, which would need the rows of each segment
+to be as many as those of the model.
+
+The trap: rows wait in blocks before they are folded, so the values of headers are part of a block's key
+(`headers_of`), and each value makes batches of its own.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sidecar import catalog_quality as catalog
+from sidecar.batch import UNAVAILABLE, Batch, CleanColumn
+from sidecar.binning import level_text
+from sidecar.exchange import Exchange, Outcome
+from sidecar.inference import Inference
+from sidecar.monitors.recent import Recent
+from sidecar.names import Names, clean
+from sidecar.policy import Policies, Segment
+from sidecar.registry import Registry
+from sidecar.slo import outcome_of
+
+# Of a request of many rows, the segments of so many are looked for.
+_ROWS_LOOKED_AT = 1_000
+MODELS_LIMIT = 128
+# More ways to divide one model's traffic than this are not looked at.
+SEGMENTS_LIMIT = 5
+_UNAVAILABLE = np.array(sorted(UNAVAILABLE), np.uint8)
+NONE = ""
+"""The value of a request or row that has none."""
+
+
+class Segments:
+    """A Monitor for requests and a RowMonitor for rows: give the same instance to both."""
+
+    def __init__(self, registry: Registry, policies: Policies) -> None:
+        self._requests = registry.counter(catalog.SEGMENT_REQUESTS)
+        self._rows = registry.counter(catalog.SEGMENT_ROWS)
+        self._complete = registry.counter(catalog.SEGMENT_ROWS_COMPLETE)
+        self._unavailable = registry.counter(catalog.SEGMENT_UNAVAILABLE)
+        self._policies = policies
+        self._names: Recent[tuple[str, Segment], Names] = Recent(
+            MODELS_LIMIT * SEGMENTS_LIMIT, lambda key: Names(key[1].limit)
+        )
+
+    def headers_of(self, exchange: Exchange, model: str, *, trusted: bool) -> tuple[str, ...]:
+        """The value of each segment that is a header, in the order of the configuration."""
+        said, now = exchange.request_headers, exchange.timings.last
+        return tuple(
+            [
+                self._label(model, segment, said.get(segment.header, NONE), now, trusted)
+                for segment in self._of(model)
+                if segment.header
+            ]
+        )
+
+    def observe(self, exchange: Exchange, inference: Inference) -> None:
+        """Count a request in each segment it belongs to."""
+        model = (inference.model.name, inference.model.version)
+        segments = self._of(model[0])
+        if not segments:
+            return
+        trusted = outcome_of(exchange, inference) is Outcome.OK
+        headers = iter(self.headers_of(exchange, model[0], trusted=trusted))
+        for segment in segments:
+            if segment.header:
+                self._requests.add(1, *model, segment.name, next(headers))
+                continue
+            column = next((c for c in inference.features if clean(c.name) == clean(segment.feature)), None)
+            values = _texts(column.values) if column is not None else {NONE}
+            for value in {self._label(model[0], segment, v, exchange.timings.last, trusted) for v in values}:
+                self._requests.add(1, *model, segment.name, value)
+
+    def fold(self, batch: Batch) -> None:
+        """Count the rows of a batch, by segment."""
+        headers = iter(batch.headers)
+        for segment in self._of(batch.model):
+            if segment.header:
+                self._count(batch, segment, [next(headers, NONE)], np.zeros(batch.rows, np.intp))
+            elif (column := batch.features.get(clean(segment.feature))) is not None:
+                self._count(batch, segment, *self._values(batch, segment, column))
+
+    def tick(self, now: float) -> None:
+        """Nothing here depends on time passing."""
+
+    def expire(self, now: float) -> list[dict[str, str]]:
+        """Forget values unused for a day; returns the labels for `Registry.forget`, one dict each."""
+        return [
+            {"model_name": model, "segment": segment.name, "value": value}
+            for (model, segment), names in self._names.items()
+            for value in names.expire(now)
+        ]
+
+    def _of(self, model: str) -> tuple[Segment, ...]:
+        return self._policies.of(model).segments[:SEGMENTS_LIMIT]
+
+    def _label(self, model: str, segment: Segment, value: str, now: float, trusted: bool) -> str:
+        if not value:
+            return NONE
+        return self._names[model, segment].admit(value, now, trusted=trusted)
+
+    def _values(
+        self, batch: Batch, segment: Segment, column: CleanColumn
+    ) -> tuple[list[str], npt.NDArray[np.intp]]:
+        """The values of the rows, and which of them each row has."""
+        found: Sequence[str | None] = column.levels or []
+        if column.numbers is not None:
+            found = [None if number != number else level_text(number) for number in column.numbers.tolist()]
+        found = found or [None] * len(column.states)
+        names = self._names[batch.model, segment]
+        labels = {
+            value: names.admit(value, batch.last, trusted=batch.trusted) if value else NONE
+            for value in Counter(found)
+        }
+        values = sorted(set(labels.values()))
+        at = {value: values.index(label) for value, label in labels.items()}
+        return values, np.array([at[value] for value in found], np.intp)
+
+    def _count(self, batch: Batch, segment: Segment, values: list[str], at: npt.NDArray[np.intp]) -> None:
+        keys = [(batch.model, batch.version, segment.name, value) for value in values]
+        size = len(values)
+        complete = np.ones(batch.rows, bool) if batch.whole is None else batch.whole
+        rows, whole = np.bincount(at, minlength=size), np.bincount(at[complete], minlength=size)
+        for i, key in enumerate(keys):
+            self._rows.add(int(rows[i]), *key)
+            self._complete.add(int(whole[i]), *key)
+        for name, column in batch.features.items():
+            gone = np.isin(column.states, _UNAVAILABLE) if column.states.any() else None
+            lost = np.zeros(size) if gone is None else np.bincount(at[gone], minlength=size)
+            for i, key in enumerate(keys):
+                self._unavailable.add(int(lost[i]), *key, name)
+
+
+def _texts(values: Sequence[Any] | npt.NDArray[Any]) -> set[str]:
+    """The different values of the first rows, as the levels of a category are spelled."""
+    first = values[:_ROWS_LOOKED_AT]
+    if isinstance(first, np.ndarray):
+        first = first.tolist()
+    return {
+        level_text(value) if isinstance(value, str | int | float | bool) and value == value else NONE
+        for value in first
+    }
