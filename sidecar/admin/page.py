@@ -150,10 +150,15 @@ def _drift(found: Sequence[Row], verdicts: Sequence[Row]) -> str:
     standing = _table("Drift", "verdicts that stand", columns, found, empty="None.", named=("name",))
     lines: dict[str, Cell] = {
         "": lambda row: tag(row.get("level", "event")),
+        "name": lambda row: text(row.get("name", "")),
+        "kind": lambda row: text(row.get("kind", "")),
+        "model": lambda row: text(row.get("model", "")),
         "what": lambda row: text(row.get("text", "")),
         "n:when": lambda row: clock(row["time"]) if isinstance(row.get("time"), int | float) else "",
     }
-    return standing + (_table("Recent drift events", "", lines, verdicts[:20]) if verdicts else "")
+    return standing + (
+        _table("Recent drift events", "", lines, verdicts[:20], named=("name",)) if verdicts else ""
+    )
 
 
 def _not_seen(lost: Row) -> str:

@@ -148,7 +148,10 @@ class Observing:
             "version": __version__,
             "upstream": ", ".join(str(route.upstream or "redirect") for route in routes),
             "listen": ", ".join([str(route.listen) for route in routes] or self._ingesting.addresses),
-            "verdicts": [_shown(verdict) for verdict in reversed(self._pipeline.drift.verdicts())],
+            "verdicts": [
+                _shown(verdict)
+                for verdict in sorted(self._pipeline.drift.verdicts(), key=lambda v: v.time, reverse=True)
+            ],
             "problems": [_told(problem) for problem in self._pipeline.problems.standing()],
             "learning": {
                 model: {"rows": state.rows_seen, "needed": state.rows_needed}

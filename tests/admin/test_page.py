@@ -101,3 +101,10 @@ def test_a_lone_surrogate_does_not_cost_the_page():
     registry.counter(catalog.FEATURE_VALUES).add(1, "m", "1", "\ud800", "valid")
 
     assert page(status(registry.snapshot(), None, {})).encode("utf-8", "replace")
+
+
+def test_a_drift_event_says_of_what():
+    verdict = {"name": "age", "kind": "feature", "model": "churn", "text": "a severe break", "level": "page"}
+    words = read(page(status(Registry().snapshot(), None, {"verdicts": [{**verdict, "time": 0.0}]}))).words
+    row = " ".join(words[words.index("Recent drift events") :])
+    assert "page age feature churn a severe break 00:00:00 UTC" in row

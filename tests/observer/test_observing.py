@@ -6,9 +6,11 @@ import socket
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from sidecar.address import Address
 from sidecar.config import Settings
+from sidecar.monitors.drift_verdict import Level, Verdict
 from sidecar.observer.observing import Observing
 from sidecar.relay.counters import Counters
 from tests.faults.running import total
@@ -53,3 +55,20 @@ async def test_the_first_page_has_all_that_the_supervisor_has_shown_meanwhile(tm
     finally:
         await observing.stop()
         ours.close()
+
+
+def test_verdicts_come_newest_first_whichever_model_they_are_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The status page shows the first twenty."""
+    observing = Observing(Settings(), str(tmp_path / "tee"), Address(path=str(tmp_path / "admin")))
+    found = [verdict("a", 1.0), verdict("a", 5.0), verdict("b", 3.0)]
+    monkeypatch.setattr(observing._pipeline.drift, "verdicts", lambda: found)
+    assert [(v["model"], v["row"]) for v in observing.details()["verdicts"]] == [("a", 5), ("b", 3), ("a", 1)]
+
+
+def verdict(model: str, time: float) -> Verdict:
+    row = int(time)
+    return Verdict(
+        model, "feature", "x", "mean", Level.EVENT, "sd", row, time, row, time, 0.0, 1.0, 0.0, "it moved"
+    )
