@@ -114,6 +114,11 @@ class Target:
 def recordings(durations: Durations) -> list[Group]:
     """Error ratio and number of bad events over each window, and the budget they are compared with."""
     fast = [rule for window in _FAST_WINDOWS for rule in _recorded(window, durations)]
+    every, events = SLO_EVENTS.name, by("model_name", "slo")
+    # All of them, of five minutes: what is left of a budget is added up from these.
+    fast.append(
+        Record("slo:sli_events:increase5m", f"sum {events} (increase({every}[{durations.window('5m')}]))")
+    )
     slow = [rule for window in _SLOW_WINDOWS for rule in _recorded(window, durations)]
     return [
         Group(

@@ -11,6 +11,8 @@ from sidecar.generators import (
     burn_rates,
     canary_rules,
     feature_rules,
+    fleet_rules,
+    health_rules,
     model_rules,
     prediction_rules,
     traffic_rules,
@@ -37,6 +39,8 @@ def generate(
     durations, where = Durations(window_scale), links or Links()
     files: dict[str, tuple[str, list[Group]]] = {
         "slo-recording.rules.yaml": (_RECORDING, burn_rates.recordings(durations)),
+        "health.rules.yaml": (_HEALTH, health_rules.groups(durations)),
+        "fleet-drift.rules.yaml": (_FLEET, fleet_rules.groups(durations)),
         "slo-alerts.rules.yaml": (_SLO, burn_rates.alerts(durations, where, policies)),
         "model-alerts.rules.yaml": (_MODEL, _model(durations, where)),
         "canary.rules.yaml": (_CANARY, canary_rules.groups(durations, where)),
@@ -76,5 +80,9 @@ Error budgets that burn: pages when users are failed now, tickets when the budge
 Each expression: error ratio of the long window, the same of the short window, and enough bad events in both.
 """
 _MODEL = "What goes into a model and comes out of it."
+_HEALTH = "Error budgets left, and a score for each model, for whoever looks at many. Nothing alerts on it."
+_FLEET = (
+    "How far the traffic of the whole fleet is from the reference. docs/alerting.md says what these cost."
+)
 _CANARY = "A canary beside the stable version, where the scrape says which is which (label `track`)."
 _SIDECAR = "When silence does not mean health: the monitor is blind, or the model server is gone."
