@@ -41,7 +41,8 @@ def load(port: int, rate: int, seconds: int, body: Path) -> tuple[int, float]:
     ).stdout
     good = re.search(r"status codes: (\d+) 2xx", said)
     achieved = re.search(r"([\d.]+) req/s", said)
-    assert good is not None and achieved is not None, said
+    assert good is not None, said
+    assert achieved is not None
     return int(good[1]), float(achieved[1])
 
 
