@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sidecar.batch import CleanColumn, no_states
+from sidecar.batch import CleanColumn, State, no_states
 from sidecar.metric import OTHER
 from sidecar.monitors.clean import Rules, absent_column, availability, clean_column, rules_for
 from sidecar.monitors.column_type import ColumnTypeVote
@@ -19,6 +19,7 @@ from sidecar.monitors.completeness import AlwaysPresent, complete_rows, required
 from sidecar.names import Names, clean
 from sidecar.policy import ModelPolicy
 from sidecar.reference import ColumnProfile, ColumnType, Expectation, Reference
+from sidecar.texts import SUFFIXES, statistics
 
 # Wide tabular models have dozens to a few hundred features; 200 keep a pod's series affordable.
 FEATURES_LIMIT = 200
@@ -40,6 +41,7 @@ class Columns:
         categories: frozenset[str] = frozenset(),
     ) -> None:
         self._categories = categories
+        self._of_texts = not integers_are_classes  # of features; what a model writes is measured elsewhere
         self._limit = limit
         self._expectations = expectations
         self._classes = integers_are_classes
@@ -65,13 +67,32 @@ class Columns:
         """The columns that have a name, cleaned, and the states of the values of those that have none."""
         columns: dict[str, CleanColumn] = {}
         others = no_states()
+        texts: list[tuple[str, Sequence[Any]]] = []
         for name, column in zip(names, values, strict=True):
             label = self.label(name, now, trusted=trusted)
             if label == OTHER or label in columns:
                 others += np.bincount(availability(column), minlength=len(others))
             else:
                 columns[label] = clean_column(label, column, self._rules_for(name, label, column))
+                if columns[label].type is ColumnType.TEXT and self._of_texts:
+                    texts.append((name, column))
+        for name, column in texts:
+            self._describe(name, column, columns, now, trusted)
         return columns, others
+
+    def _describe(
+        self, name: str, texts: Sequence[Any], columns: dict[str, CleanColumn], now: float, trusted: bool
+    ) -> None:
+        """Add the columns that say what texts look like; what a client calls so itself has precedence."""
+        if isinstance(texts, np.ndarray) or not any(type(text) is str for text in texts):
+            return
+        of = columns[clean(name)]
+        for suffix, numbers in zip(SUFFIXES, statistics(texts), strict=True):
+            label = self.label(name + suffix, now, trusted=trusted)
+            if label != OTHER and label not in columns:
+                no_text = np.isnan(numbers) & (of.states == State.VALID)
+                states = np.where(no_text, np.uint8(State.WRONG_TYPE), of.states)
+                columns[label] = CleanColumn(label, ColumnType.NUMBER, states, numbers=numbers)
 
     def absent(self, label: str, rows: int) -> CleanColumn:
         """The column of an expected feature that no row has."""

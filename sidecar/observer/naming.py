@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from sidecar.inference import Column, Inference
 from sidecar.policy import Policies
 from sidecar.reference import Reference
+from sidecar.texts import sent
 
 _PLACE = re.compile(r".*\[\d+\]|\d+")
 
@@ -44,7 +45,7 @@ def _names(reference: Reference | None, policies: Policies, model: str = "*") ->
     """The names a reference can give; none if it has only places itself, or is not to give any."""
     if reference is None or policies.of(model).features_from == "traffic":
         return ()
-    names = tuple(reference.features)
+    names = tuple(sent(reference.features))
     return () if any(_PLACE.fullmatch(name) for name in names) else names
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from sidecar.binning import level_text
 from sidecar.inference import MISSING
 from sidecar.reference import ColumnProfile, ColumnType, Reference
+from sidecar.texts import SUFFIXES, statistics
 
 # A quantile from 50,000 of any number of rows is within .5 % of rank (Dvoretzky-Kiefer-Wolfowitz, 99 %).
 SAMPLE_ROWS = 50_000
@@ -36,6 +37,8 @@ MAX_CLASSES = 20
 # So many whole numbers in strict order are no coincidence.
 MIN_COUNTER_ROWS = 100
 MAX_COLUMNS = 5_000
+# Columns that may be text; four numbers of each cost 1.6 MB while a file is read.
+MAX_TEXTS = 50
 MAX_LEVEL_CHARACTERS = 200
 _SEED = 20_240_229  # fixed: the same rows give the same profile, and the same hash
 _TEXT_OR_NULL = frozenset({str, type(None)})
@@ -222,6 +225,7 @@ class ProfileBuilder:
         self._sample_rows = sample_rows
         self._features: dict[str, ColumnBuilder] = {}
         self._outputs: dict[str, ColumnBuilder] = {}
+        self._texts: dict[str, list[ColumnBuilder]] = {}
 
     def add(
         self,
@@ -232,10 +236,14 @@ class ProfileBuilder:
         """Take `rows` rows. A feature that is absent from them was null; an absent output was not made."""
         for name, values in features.items():
             self._column(self._features, name, self.rows).add(values)
+            self._describe(name, values)
         for name, values in (outputs or {}).items():
             self._column(self._outputs, name, 0).add(values)
         for name in self._features.keys() - features.keys():
             self._features[name].add_nulls(rows)
+        for name in self._texts.keys() - features.keys():
+            for column in self._texts[name]:
+                column.add_nulls(rows)
         self.rows += rows
 
     def reference(
@@ -243,8 +251,26 @@ class ProfileBuilder:
     ) -> Reference:
         """The reference so far."""
         features = {name: column.profile() for name, column in self._features.items()}
+        for name, columns in self._texts.items():
+            if name in features and features[name].type is ColumnType.TEXT:
+                numbers = {column.name: column.profile(type=ColumnType.NUMBER) for column in columns}
+                features |= {n: p for n, p in numbers.items() if n not in features and p.shares}
         outputs = {name: column.profile(output=True) for name, column in self._outputs.items()}
         return Reference(self.rows, features, outputs, source, created, model, timestamp)
+
+    def _describe(self, name: str, values: Sequence[Any] | np.ndarray) -> None:
+        """What texts look like, as features of their own, should the column turn out to be text."""
+        plain = values.tolist() if isinstance(values, np.ndarray) else values
+        columns = self._texts.get(name)
+        if columns is None:
+            if not any(type(value) is str for value in plain) or len(self._texts) >= MAX_TEXTS:
+                return
+            columns = [ColumnBuilder(name + suffix, self._sample_rows) for suffix in SUFFIXES]
+            for column in columns:
+                column.add_nulls(self.rows)
+            self._texts[name] = columns
+        for column, numbers in zip(columns, statistics(plain), strict=True):
+            column.add(numbers)
 
     def _column(self, columns: dict[str, ColumnBuilder], name: str, before: int) -> ColumnBuilder:
         column = columns.get(name)

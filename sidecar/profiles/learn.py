@@ -16,6 +16,7 @@ from sidecar import clock
 from sidecar.batch import UNAVAILABLE, Batch, CleanColumn, State
 from sidecar.profiles.build import ColumnBuilder
 from sidecar.reference import ColumnProfile, ColumnType, Reference
+from sidecar.texts import SUFFIXES
 
 # A bin of a twentieth holds 250 of 5,000 rows: its share is known to 6 %, a mean to .014 deviations.
 LEARN_ROWS = 5_000
@@ -104,7 +105,9 @@ class _Learning:
     def add(self, batch: Batch) -> None:
         for kind, columns in (("feature", batch.features), ("output", batch.outputs)):
             for column in columns.values():
-                self._column(kind, column, self.rows if kind == "feature" else 0).add(column)
+                # A text is known as one after some rows only: its numbers were not null before.
+                whole = kind == "feature" and not column.name.endswith(SUFFIXES)
+                self._column(kind, column, self.rows if whole else 0).add(column)
             if kind == "feature":
                 for (known, name), learning in self._columns.items():
                     if known == kind and name not in columns:

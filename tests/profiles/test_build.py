@@ -142,3 +142,17 @@ def test_whatever_the_values_the_profile_is_one_that_can_be_kept(values: list, o
     assert from_json(to_json(reference)) == reference
     kept = (reference.outputs if output else reference.features)["x"]
     assert all(math.isfinite(edge) for edge in kept.edges)
+
+
+def test_text_has_features_that_say_what_it_looks_like_and_a_category_has_none():
+    builder = ProfileBuilder()
+    texts = [f"comment {i} " * (i % 7 + 1) for i in range(300)]
+    builder.add(300, {"comment": texts, "region": ["n", "s", "e"] * 100, "age": [1.0] * 300})
+    builder.add(100, {"region": ["n"] * 100, "age": [2.0] * 100})
+    features = builder.reference().features
+    derived = ["comment.length", "comment.digits", "comment.spaces", "comment.non_ascii"]
+    assert list(features) == ["comment", "region", "age", *derived]
+    assert features["comment"].type is ColumnType.TEXT
+    assert features["comment.length"].type is ColumnType.NUMBER
+    assert features["comment.length"].null_ratio == 0.25
+    assert features["comment.length"].max == max(map(len, texts))
