@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+TRACEPARENT = "traceparent"
+
 # Later versions may append fields; version ff, and ids of zeros alone, are forbidden.
 _PARENT = re.compile(
     r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
@@ -24,7 +26,7 @@ class TraceContext(NamedTuple):
 
 def trace_context(headers: Mapping[str, str]) -> TraceContext | None:
     """What the headers of a request say, or None."""
-    header = headers.get("traceparent")
+    header = headers.get(TRACEPARENT)
     if header is None:
         return None
     match = _PARENT.fullmatch(header.strip())

@@ -8,7 +8,7 @@ leaves during a stream has seen a first token; without it only the fast answers 
 from sidecar import catalog_generation as catalog
 from sidecar.exchange import Exchange, Outcome
 from sidecar.inference import End, Generation, Inference, Operation
-from sidecar.monitors.exemplars import observe, recorded_trace
+from sidecar.monitors.exemplars import TRACEPARENT, exemplify
 from sidecar.names import Names
 from sidecar.registry import Registry
 from sidecar.slo import outcome_of, seconds_to_first_token
@@ -97,14 +97,20 @@ class Generations:
             trusted = outcome is Outcome.OK
             answering = self._answering.admit(answering, exchange.timings.last, trusted=trusted)
         labels = (model, inference.model.version, operation, inference.protocol, model, answering)
-        duration, last, trace = exchange.timings.duration, exchange.timings.last, recorded_trace(exchange)
+        duration, error = exchange.timings.duration, "" if outcome is Outcome.OK else outcome.value
+        first = per_token = None
+        if outcome in _TIMED:
+            first, per_token = seconds_to_first_token(exchange, inference), generation.seconds_per_token
         if duration is not None:
-            error = "" if outcome is Outcome.OK else outcome.value
-            observe(self._duration, duration, (*labels, error), trace, last)
-        if outcome not in _TIMED:
-            return
-        first = seconds_to_first_token(exchange, inference)
+            self._duration.observe(duration, *labels, error)
         if first is not None:
-            observe(self._first_token, first, labels, trace, last)
-        if generation.seconds_per_token is not None:
-            observe(self._per_token, generation.seconds_per_token, labels, trace, last)
+            self._first_token.observe(first, *labels)
+        if per_token is not None:
+            self._per_token.observe(per_token, *labels)
+        if TRACEPARENT in exchange.request_headers:
+            exemplify(
+                exchange,
+                (self._duration, duration, (*labels, error)),
+                (self._first_token, first, labels),
+                (self._per_token, per_token, labels),
+            )

@@ -8,7 +8,7 @@ every histogram.
 from sidecar import catalog
 from sidecar.exchange import GRPC_CODES, Exchange, Outcome
 from sidecar.inference import Inference
-from sidecar.monitors.exemplars import observe, recorded_trace
+from sidecar.monitors.exemplars import TRACEPARENT, exemplify
 from sidecar.registry import Registry
 from sidecar.slo import outcome_of
 
@@ -70,11 +70,18 @@ class Traffic:
     def _measure(self, exchange: Exchange, model: tuple[str, str], protocol: str, outcome: Outcome) -> None:
         timings = exchange.timings
         duration, first_byte = timings.duration, timings.time_to_first_byte
-        trace, last = recorded_trace(exchange), timings.last
-        if duration is not None and not exchange.streamed:
-            observe(self._duration, duration, (*model, protocol, outcome.value), trace, last)
+        if exchange.streamed:
+            duration = None
+        if duration is not None:
+            self._duration.observe(duration, *model, protocol, outcome.value)
         if first_byte is not None:
-            observe(self._first_byte, first_byte, (*model, protocol), trace, last)
+            self._first_byte.observe(first_byte, *model, protocol)
+        if TRACEPARENT in exchange.request_headers:
+            exemplify(
+                exchange,
+                (self._duration, duration, (*model, protocol, outcome.value)),
+                (self._first_byte, first_byte, (*model, protocol)),
+            )
         # What was logged elsewhere has sizes and few times, or may be an answer whose request was not logged.
         if timings.request_last is not None:
             self._request_size.observe(exchange.request.size, *model)
