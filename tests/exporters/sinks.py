@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -25,6 +27,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+
+# Of the authority that clients are checked against, of the certificate, of its key.
+Files = tuple[str, str, str]
 
 _MESSAGES = {
     "metrics": ("metrics", "MetricsService", ExportMetricsServiceRequest, ExportMetricsServiceResponse),
@@ -64,7 +69,7 @@ class Sink:
 
 
 @contextmanager
-def http_sink(status: int = 200) -> Iterator[Sink]:
+def http_sink(status: int = 200, tls: Files | None = None) -> Iterator[Sink]:
     """An OTLP/HTTP receiver that decodes what it gets."""
     sink = Sink(status=status)
 
@@ -90,8 +95,8 @@ def http_sink(status: int = 200) -> Iterator[Sink]:
     runner = web.AppRunner(app, shutdown_timeout=0.1, logger=quiet, access_log=None)
     loop.run_until_complete(runner.setup())
     listener = _listener()
-    loop.run_until_complete(web.SockSite(runner, listener).start())
-    sink.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    loop.run_until_complete(web.SockSite(runner, listener, ssl_context=_context(tls)).start())
+    sink.endpoint = f"{_place(tls)}:{listener.getsockname()[1]}"
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
@@ -104,16 +109,22 @@ def http_sink(status: int = 200) -> Iterator[Sink]:
 
 
 @contextmanager
-def grpc_sink() -> Iterator[Sink]:
+def grpc_sink(tls: Files | None = None) -> Iterator[Sink]:
     """An OTLP/gRPC receiver."""
     sink = Sink()
 
     server = grpc.server(futures.ThreadPoolExecutor(2))
     for signal in _MESSAGES:
         server.add_generic_rpc_handlers((_handler(sink, signal),))
-    port = server.add_insecure_port("127.0.0.1:0")
+    if tls is None:
+        port = server.add_insecure_port("127.0.0.1:0")
+    else:
+        ca, certificate, key = (Path(path).read_bytes() for path in tls)
+        port = server.add_secure_port(
+            "127.0.0.1:0", grpc.ssl_server_credentials([(key, certificate)], ca, require_client_auth=True)
+        )
     server.start()
-    sink.endpoint = f"http://127.0.0.1:{port}"
+    sink.endpoint = f"{_place(tls)}:{port}"
     try:
         yield sink
     finally:
@@ -163,6 +174,20 @@ def hanging_sink() -> Iterator[Sink]:
         for connection in connections:
             connection.close()
         thread.join(10)
+
+
+def _context(tls: Files | None) -> ssl.SSLContext | None:
+    if tls is None:
+        return None
+    ca, certificate, key = tls
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=ca)
+    context.load_cert_chain(certificate, key)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _place(tls: Files | None) -> str:
+    return "http://127.0.0.1" if tls is None else "https://localhost"
 
 
 def closed_port() -> int:

@@ -2,12 +2,14 @@
 
 import base64
 import ssl
+from dataclasses import replace
 
 import pytest
 
 from sidecar.exporters.otlp_settings import GRPC, HTTP, SIGNALS, OtlpSettings, Tls, otlp_settings
 from sidecar.exporters.otlp_transport import Refused, _grpc_target, connect
 from tests.exporters.sinks import closed_port, grpc_sink, http_sink
+from tests.relay.certificates import authority
 
 SINKS = {GRPC: grpc_sink, HTTP: http_sink}
 
@@ -110,3 +112,23 @@ def test_certificates_come_from_the_usual_variables_the_signals_own_first():
 def test_a_certificate_that_is_not_there_is_an_error_when_connecting(protocol):
     with pytest.raises((OSError, ssl.SSLError)):
         connect(OtlpSettings("https://c:1", protocol, tls=Tls(ca="/nowhere.pem")))
+
+
+@pytest.mark.parametrize("protocol", [GRPC, HTTP])
+def test_a_collector_behind_tls_is_trusted_by_its_authority_and_may_ask_for_our_certificate(
+    protocol, tmp_path
+):
+    issuer = authority(tmp_path)
+    own, client = issuer.issue("collector"), issuer.issue("sidecar")
+    other = authority(tmp_path, "somebody else")
+    with SINKS[protocol](tls=(issuer.ca, *own)) as sink:
+        secure = OtlpSettings(f"{sink.endpoint}/v1/metrics" if protocol == HTTP else sink.endpoint, protocol)
+
+        def with_files(ca: str, pair: tuple[str, str]) -> OtlpSettings:
+            return replace(secure, timeout=5, tls=Tls(ca, *pair))
+
+        assert sent(with_files(issuer.ca, client)) == b""
+        assert str(refused(with_files(other.ca, client))) in ("the certificate is not accepted", "TLS failed")
+        refused(with_files(issuer.ca, ("", "")))
+
+    assert len(sink.requests) == 1
