@@ -205,6 +205,11 @@ def _rules(commands: "_Commands[_Parser]") -> None:
     parser = _command(commands, "rules", "write alert rules for Prometheus", example)
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="- for stdout")
     parser.add_argument("-c", "--config", metavar="FILE", help="for the objectives of this configuration")
+    formats = ("prometheus", "prometheusrule", "sloth", "openslo")
+    parser.add_argument("--format", choices=formats, default="prometheus", help="of the files")
+    parser.add_argument(
+        "--label", metavar="KEY=VALUE", action="append", default=[], help="on PrometheusRule objects"
+    )
 
 
 def _dashboards(commands: "_Commands[_Parser]") -> None:

@@ -8,7 +8,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,10 +154,30 @@ def explain(chosen: argparse.Namespace) -> int:
 
 def rules(chosen: argparse.Namespace) -> int:
     """`sidecar rules`: generic, or for the objectives of a configuration."""
+    from sidecar.generators import rule_objects, slo_specs
     from sidecar.generators import rules as generator
+    from sidecar.generators.links import Links
+    from sidecar.policy import Policies
 
     policies = _settings(chosen).policies() if _config_path(chosen) else None
-    return _write(generator.generate(policies), chosen.output)
+    if chosen.format == "sloth":
+        return _write(slo_specs.sloth(policies or Policies(), Links()), chosen.output)
+    if chosen.format == "openslo":
+        return _write(slo_specs.openslo(policies or Policies()), chosen.output)
+    files = generator.generate(policies)
+    if chosen.format == "prometheusrule":
+        files = rule_objects.objects(files, _labels(chosen.label))
+    return _write(files, chosen.output)
+
+
+def _labels(given: Sequence[str]) -> dict[str, str]:
+    """KEY=VALUE of the command line."""
+    for one in given:
+        if not re.fullmatch(r"[A-Za-z0-9][\w./-]{0,252}=[\w.-]{0,63}", one):
+            raise UsageError(
+                f"--label {one[:60]!a} is not allowed; give KEY=VALUE such as release=prometheus"
+            )
+    return dict(one.split("=", 1) for one in given)
 
 
 def dashboards(chosen: argparse.Namespace) -> int:

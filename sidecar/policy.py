@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from sidecar.inference import ModelRef
 from sidecar.reference import Expectation
@@ -70,12 +71,14 @@ class PayloadRule:
 class Policies:
     """The policy of every model: `models` by name, `default` for the rest.
 
-    `model` is what an exchange is attributed to when the traffic does not say.
+    `model` is what an exchange is attributed to when the traffic does not say. `page_burn` is the steady burn
+    rate of an error budget that pages; None is the rules' own.
     """
 
     default: ModelPolicy = ModelPolicy()
     models: Mapping[str, ModelPolicy] = field(default_factory=dict)
     model: ModelRef = ModelRef()
+    page_burn: Decimal | None = None
 
     def headers(self) -> frozenset[str]:
         """The request headers that traffic is divided by."""

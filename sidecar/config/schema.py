@@ -16,6 +16,7 @@ from sidecar.config.telemetry import OtlpSection
 from sidecar.config.values import (
     AS_DURATION,
     AddressValue,
+    Burn,
     FilePath,
     Flag,
     Name,
@@ -113,6 +114,17 @@ class StateSection(Section):
     )
 
 
+class PagingSection(Section):
+    """When burning budgets page. Read by `sidecar rules`; a running sidecar decides nothing of it."""
+
+    min_burn: Burn | None = Field(
+        default=None,
+        description="A steady burn of an error budget at this rate pages, over 6h and 30m. Default 6: 5 % of "
+        "the budget in six hours. With 4 it is 3.3 %.",
+        examples=["4"],
+    )
+
+
 class DrainSection(Section):
     """How the sidecar leaves."""
 
@@ -172,6 +184,7 @@ class Settings(JudgedSection):
         default=None,
         description="TLS towards the model server; default: none.",
     )
+    paging: PagingSection = Field(default=PagingSection(), description="When burning budgets page.")
     drain: DrainSection = Field(default=DrainSection(), description="How the sidecar leaves.")
     state: StateSection = Field(default=StateSection(), description="What survives a restart, and where.")
     connect_timeout: Annotated[float, PlainValidator(duration("10ms", "5m")), AS_DURATION] = Field(
@@ -223,4 +236,5 @@ class Settings(JudgedSection):
             default=default,
             models={name: model.applied(default) for name, model in self.models.items() if name != "*"},
             model=ModelRef(self.model.name or "", self.model.version or ""),
+            page_burn=self.paging.min_burn,
         )

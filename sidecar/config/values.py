@@ -126,6 +126,16 @@ def number(value: Any) -> float:
     return result
 
 
+def burn(value: Any) -> Decimal:
+    """A burn rate between that of a ticket and that of the fast page."""
+    want = "a burn rate above 3 and below 14.4, such as 4"
+    text = _scalar(value, want)
+    rate = _decimal(text, text, want)
+    if not Decimal(3) < rate < Decimal("14.4"):
+        raise refusal(text, want)
+    return rate
+
+
 def whole(low: int, high: int, noun: str) -> Callable[[Any], int]:
     """A reader of whole numbers of `noun` between `low` and `high`."""
 
@@ -226,6 +236,7 @@ Percentage = Annotated[Decimal, PlainValidator(percentage), AS_TEXT]
 Number = Annotated[float, PlainValidator(number)]
 Flag = Annotated[bool, PlainValidator(flag)]
 FilePath = Annotated[str, PlainValidator(text("the path of a file"))]
+Burn = Annotated[Decimal, PlainValidator(burn), AS_TEXT]
 Name = Annotated[str, PlainValidator(text("a name"))]
 Header = Annotated[str, PlainValidator(header)]
 Runbook = Annotated[str, PlainValidator(url("https://wiki.example/churn"))]

@@ -11,7 +11,7 @@ configuration carry its decimals. The trap: nothing here may depend on a histogr
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from sidecar.catalog import FEATURE_VALUES, SLO_EVENTS, SLO_OBJECTIVE, SLOS
@@ -57,9 +57,18 @@ TIERS = (
     Tier("slow", Decimal("3"), "1d", "2h", "1h", Severity.TICKET),  # 10 % in a day
     Tier("long", Decimal("1"), "3d", "6h", "3h", Severity.TICKET),  # 10 % in three days
 )
+# Where a steady burn of less than the medium tier's is to page, the medium tier burns at that instead.
+_STEADY = "medium"
 _FAST_WINDOWS = ("5m", "30m", "1h", "2h", "6h")
 # A window of a day moves slowly and costs most; lookback (5 m) still bridges two evaluations.
 _SLOW_WINDOWS = ("1d", "3d")
+
+
+def tiers_of(policies: Policies | None) -> tuple[Tier, ...]:
+    """The tiers, with the burn that a configuration pages at (`paging.min_burn`)."""
+    burn = policies.page_burn if policies is not None else None
+    return tuple(replace(tier, burn=burn) if burn and tier.name == _STEADY else tier for tier in TIERS)
+
 
 ALERT_OF = {
     "availability": "InferenceAvailabilityBurn",
@@ -68,7 +77,7 @@ ALERT_OF = {
     "feature_availability": "InferenceFeatureAvailabilityBurn",
     "prediction_validity": "InferencePredictionValidityBurn",
 }
-_BAD_EVENT = {
+BAD_EVENT = {
     "availability": "inference requests fail",
     "latency": "answers are slower than the threshold",
     "time_to_first_token": "streamed answers begin later than the threshold",
@@ -131,7 +140,8 @@ def recordings(durations: Durations) -> list[Group]:
 
 def alerts(durations: Durations, links: Links, policies: Policies | None = None) -> list[Group]:
     """One group an objective: four tiers, and the ticket for failures too few for any of them."""
-    return [_group(slo, targets, durations, links) for slo in SLOS if (targets := _targets(slo, policies))]
+    tiers = tiers_of(policies)
+    return [_group(slo, found, tiers, durations, links) for slo in SLOS if (found := targets(slo, policies))]
 
 
 def _objective_records(durations: Durations) -> list[Record]:
@@ -154,11 +164,13 @@ def _recorded(window: str, durations: Durations) -> Iterator[Record]:
     yield Record(f"slo:sli_bad_events:increase{window}", f"sum {grouping} (increase({bad}[{span}]))")
 
 
-def _group(slo: str, targets: Sequence[Target], durations: Durations, links: Links) -> Group:
+def _group(
+    slo: str, targets: Sequence[Target], tiers: Sequence[Tier], durations: Durations, links: Links
+) -> Group:
     rules: list[Alert] = []
     dropped: list[str] = []
     for target in targets:
-        for tier in TIERS:
+        for tier in tiers:
             threshold = target.threshold(tier.burn)
             if threshold is None:
                 dropped.append(f"No {tier.name} tier for {target.matchers}: it could never fire.")
@@ -166,7 +178,7 @@ def _group(slo: str, targets: Sequence[Target], durations: Durations, links: Lin
                 rules.append(_burn(tier, target, threshold, durations, links))
         if not durations.shortened:  # a count over a day means nothing in a day of four minutes
             rules.append(_low_traffic(target, durations, links))
-    why = "\n".join([f"{slo}: {_BAD_EVENT[slo]}.", *dropped])
+    why = "\n".join([f"{slo}: {BAD_EVENT[slo]}.", *dropped])
     return Group(f"inference-slo-{slo.replace('_', '-')}", durations.wait("30s"), why, rules)
 
 
@@ -182,7 +194,7 @@ def _burn(tier: Tier, target: Target, threshold: str, durations: Durations, link
         ALERT_OF[slo],
         expr,
         tier.severity,
-        f"{words.MODEL}: {_BAD_EVENT[slo]}",
+        f"{words.MODEL}: {BAD_EVENT[slo]}",
         f"In the last {durations.window(tier.long)} {words.SHARE} of the events of "
         f"{words.MODEL} were bad for its {slo} objective: more than {tier.burn} times what the "
         f"error budget allows, and it goes on ({durations.window(tier.short)}).{_detail(slo, durations)}"
@@ -215,7 +227,7 @@ def _low_traffic(target: Target, durations: Durations, links: Links) -> Alert:
         name,
         expr,
         Severity.TICKET,
-        f"{words.MODEL}: at low traffic, {_BAD_EVENT[slo]} again and again",
+        f"{words.MODEL}: at low traffic, {BAD_EVENT[slo]} again and again",
         f"{words.SHARE} of the events of {words.MODEL} in the last day were bad "
         f"for its {slo} objective: too few for a burn-rate alert, but in the last six hours and before."
         f"{about_model.notes(durations)}",
@@ -226,7 +238,7 @@ def _low_traffic(target: Target, durations: Durations, links: Links) -> Alert:
     )
 
 
-def _targets(slo: str, policies: Policies | None) -> list[Target]:
+def targets(slo: str, policies: Policies | None) -> list[Target]:
     """Whose events are judged by which objective. Without policies: whoever exports one."""
     if policies is None:
         return [Target(slo)]

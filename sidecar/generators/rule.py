@@ -85,7 +85,7 @@ def render(header: str, groups: Sequence[Group]) -> str:
     parts = [_comment(header), "groups:\n"]
     for group in groups:
         parts.append("\n" + indent(_comment(group.why), "  "))
-        parts.append(indent(_yaml([group.fields()]), "  "))
+        parts.append(indent(dump([group.fields()]), "  "))
     return "".join(parts)
 
 
@@ -105,5 +105,6 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
 _Dumper.add_representer(str, _text)
 
 
-def _yaml(value: Any) -> str:
+def dump(value: Any) -> str:
+    """YAML as we write it: keys in their order, long lines whole, text of several lines as a block."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=10_000, allow_unicode=True)

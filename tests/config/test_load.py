@@ -84,6 +84,8 @@ BAD = [
     ("drain:\n  grace: 1s\n  grace: 2s", "drain.grace: given twice (lines 2 and 3); keep one"),
     # --- keys of later versions are not silently ignored
     ("tls: {cert: c.pem}", "tls.key: missing; give a value"),
+    ("paging: {min_burn: 1}",
+     "paging.min_burn: 1 is not allowed; give a burn rate above 3 and below 14.4, such as 4"),
     ("metrics: {merge: http://h/metrics}", "metrics: not supported by this version; leave it out"),
     ("state: {dir: []}", "state.dir: a list is not allowed; give the path of a directory"),
     ("state: {directory: /s}", "state.directory: no such key; the only key here is dir"),

@@ -40,7 +40,10 @@ def kept(expr: str) -> set[str]:
     """The labels that a result of the expression can have: those of its left-most operand."""
     node = parse(expr)
     while not isinstance(node, parser.VectorSelector | parser.AggregateExpr):
-        node = next(child for child in _children(node) if next(walk(child, parser.VectorSelector), None))
+        inside = (child for child in _children(node) if next(walk(child, parser.VectorSelector), None))
+        node = next(inside, None)
+        if node is None:  # vector(1): a series of no labels
+            return set()
     labels = set().union(*(_labels(s.name) for s in walk(node, parser.VectorSelector)))
     if not isinstance(node, parser.AggregateExpr):
         return labels
@@ -52,13 +55,23 @@ def kept(expr: str) -> set[str]:
 @cache
 def recorded() -> dict[str, str]:
     """The recordings that the shipped rules make: name and expression."""
+    return {rule["record"]: rule["expr"] for rule in _recordings()}
+
+
+@cache
+def _recordings() -> list[dict[str, Any]]:
     groups = [g for text in rules.generate().values() for g in yaml.safe_load(text)["groups"]]
-    return {rule["record"]: rule["expr"] for group in groups for rule in group["rules"] if "record" in rule}
+    return [rule for group in groups for rule in group["rules"] if "record" in rule]
+
+
+def _given(name: str) -> set[str]:
+    """Labels that the rule itself writes on what it records."""
+    return {label for rule in _recordings() if rule["record"] == name for label in rule.get("labels", ())}
 
 
 @cache
 def _of_recorded(name: str) -> set[str]:
-    return kept(recorded()[name])
+    return kept(recorded()[name]) | _given(name)
 
 
 def _problems(tree: Any) -> Iterator[str]:

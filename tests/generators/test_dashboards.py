@@ -17,7 +17,7 @@ TEXTS = dashboards.generate()
 BOARDS = {name: json.loads(text) for name, text in TEXTS.items()}
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 # Grafana's ids of the units we use; a misspelt one is shown as a plain suffix.
-UNITS = {"none", "percentunit", "s", "bytes", "Bps", "reqps", "cps", "ops"}
+UNITS = {"none", "percentunit", "s", "bytes", "Bps", "reqps", "cps", "ops", "dateTimeFromNow"}
 # Over which windows a panel may look back besides the chosen range and Grafana's own interval: budgets and
 # incidents are promised for a month, and a model is in use that was asked within a day.
 FIXED_WINDOWS = {"30d", "1d", "30d:1m"}
@@ -296,3 +296,10 @@ def test_bins_are_sorted_by_their_upper_bound(bin_, order):
             found = match.expand(pattern.replace("$1", r"\1"))
 
     assert found == order
+
+
+@each_board
+def test_no_two_panels_of_a_dashboard_have_the_same_title(board):
+    titles = [panel["title"] for panel in board["panels"] if panel["type"] != "row"]
+
+    assert len(set(titles)) == len(titles)

@@ -1,4 +1,4 @@
-"""Fleet drift in PromQL gives the numbers of the sidecar's own formulas; promtool compares, this says with what."""
+"""Fleet drift in PromQL gives the numbers of the formulas; promtool compares, this says with what."""
 
 import re
 from math import floor, log
