@@ -28,7 +28,7 @@ def ordered(expr: str) -> str:
 def bin_shares(where: str) -> str:
     """The share of each bin among the rows of the time range that `where` selects."""
     increase = f"increase({_METRIC}{{{MODEL},{where}}}[$__range])"
-    return f"sum by (bin) ({increase}) / scalar(sum({increase}))"
+    return f"sum by (bin) ({increase}) / scalar(sum({increase})) > 0"
 
 
 def _against_reference() -> Panel:
@@ -38,7 +38,7 @@ def _against_reference() -> Panel:
         "rows of the reference each.",
         "percentunit",
     )
-    reference = f"avg by (bin) ({catalog.REFERENCE_RATIO.name}{{{MODEL},{COLUMN}}})"
+    reference = f"avg by (bin) ({catalog.REFERENCE_RATIO.name}{{{MODEL},{COLUMN}}}) > 0"
     sides = {"now": ordered(bin_shares(COLUMN)), "reference": ordered(reference)}
     return comparison(about, "bin", sides, width=12)
 
@@ -51,7 +51,7 @@ def _over_time() -> Panel:
     )
     rows = rate(catalog.DISTRIBUTION_ROWS, "bin", where=COLUMN)
     whole = rate(catalog.DISTRIBUTION_ROWS, where=COLUMN)
-    return graph(about, Query(f"{rows} / scalar({whole})", "{{bin}}"), width=12, stacked=True)
+    return graph(about, Query(f"{rows} / scalar({whole}) > 0", "{{bin}}"), width=12, stacked=True)
 
 
 def _scores() -> Panel:
@@ -73,7 +73,7 @@ def _values() -> Panel:
     )
     states = rate(catalog.FEATURE_VALUES, "state", where=_FEATURE)
     whole = rate(catalog.FEATURE_VALUES, where=_FEATURE)
-    return graph(about, Query(f"{states} / scalar({whole})", "{{state}}"), width=8, stacked=True)
+    return graph(about, Query(f"{states} / scalar({whole}) > 0", "{{state}}"), width=8, stacked=True)
 
 
 def _moments() -> Panel:

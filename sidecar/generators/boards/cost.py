@@ -6,7 +6,7 @@ from sidecar import catalog
 from sidecar.generators.boards import sidecar
 from sidecar.generators.boards.frame import frame, many_models
 from sidecar.generators.boards.panels import AMBER, GREEN, PLAIN, About, Panel, Query, graph, number
-from sidecar.generators.boards.queries import INSTALLATION, gauge, quantile, rate
+from sidecar.generators.boards.queries import INSTALLATION, busy, gauge, quantile, rate
 from sidecar.generators.boards.tables import listing
 from sidecar.generators.links import COST_UID, Links
 
@@ -36,7 +36,7 @@ def _numbers() -> list[Panel]:
                width=6, steps=PLAIN, otherwise="none"),
         number(About("Cores", "Processor that all sidecars use together.", "none"), Query(cores, "cores"),
                width=6, steps=PLAIN, otherwise="none"),
-        number(About("Memory", "Resident memory of all processes of all sidecars.", "bytes"),
+        number(About("Memory of all", "Resident memory of all processes of all sidecars.", "bytes"),
                Query(memory, "memory"), width=6, steps=PLAIN, otherwise="none"),
         number(About("Loop lag p99", "How late the relays' own loops run.", "s"),
                Query(quantile("0.99", catalog.RELAY_LOOP_LAG, selector=_HERE).expr, "lag"), width=6,
@@ -66,7 +66,7 @@ def _loop_lag() -> Panel:
 def _connections() -> Panel:
     about = About("Connections", "Open ones; blind ones are relayed and cannot be read.", "none")
     query = gauge(catalog.CONNECTIONS, "state", "protocol", how="sum", selector=_HERE)
-    return graph(about, Query(query, "{{state}} {{protocol}}"), width=8, stacked=True)
+    return graph(about, Query(f"{query} > 0", "{{state}} {{protocol}}"), width=8, stacked=True)
 
 
 def _bytes() -> Panel:
@@ -96,7 +96,7 @@ def _other() -> Panel:
         "Exchanges that are not inference", "A second, by kind: probes, metadata and the like.", "reqps"
     )
     query = rate(catalog.OTHER_EXCHANGES, "kind", selector=_HERE)
-    return graph(about, Query(query, "{{kind}}"), width=8, stacked=True)
+    return graph(about, Query(busy(query, "kind"), "{{kind}}"), width=8, stacked=True)
 
 
 def _failures() -> Panel:
@@ -105,7 +105,8 @@ def _failures() -> Panel:
     )
     exports = rate(catalog.OTLP_EXPORT_FAILURES, "signal", selector=_HERE)
     saves = rate(catalog.STATE_SAVE_FAILURES, "reason", selector=_HERE)
-    return graph(about, Query(exports, "export of {{signal}}"), Query(saves, "state: {{reason}}"), width=8)
+    saving = Query(busy(saves, "reason"), "state: {{reason}}")
+    return graph(about, Query(exports, "export of {{signal}}"), saving, width=8)
 
 
 def _overflow() -> Panel:

@@ -21,6 +21,7 @@ def _versions() -> Panel:
         "none",
     )
     columns = [
+        Column("since", f"1000 * {gauge(catalog.VERSION_FIRST_SEEN, *_OF, how='min')}", "dateTimeFromNow"),
         Column("replicas", gauge(catalog.MODEL_INFO, *_OF, how="count"), "none"),
         Column("requests", rate(catalog.REQUESTS, *_OF), "reqps"),
         Column("errors", share_or_none(catalog.REQUESTS, BAD_OUTCOMES, *_OF), "percentunit"),

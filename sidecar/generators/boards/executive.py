@@ -18,13 +18,23 @@ from sidecar.generators.boards.panels import (
     graph,
     number,
 )
-from sidecar.generators.boards.queries import ALERTS, MODEL, budget_left, firing, health
+from sidecar.generators.boards.queries import (
+    ALERTS,
+    BUDGET_LEFT,
+    HEALTH,
+    HEALTH_COMPONENT,
+    MODEL,
+    firing,
+    recorded,
+)
 from sidecar.generators.links import EXECUTIVE_UID, Links
 
 _ABOUT = "Is what was promised kept? Health, error budgets of 30 days, incidents, models in use."
 _LEFT: Steps = ((None, RED), (0.0, AMBER), (0.25, GREEN))
 _INCIDENTS: Steps = ((None, GREEN), (1, AMBER), (4, RED))
 _NAME = "{{model_name}}"
+_HEALTH = recorded(HEALTH, "model_name")
+_LEFT_OF_EACH = recorded(BUDGET_LEFT, "model_name", "slo")
 
 
 def build(links: Links) -> builders.Dashboard:
@@ -41,7 +51,7 @@ def _now() -> list[Panel]:
         number(About("Active models", "Models asked at least once in the last day.", "none"),
                Query(active, "models"), width=6, steps=PLAIN, otherwise="none"),
         number(About("Lowest health", "The model that does worst; 1 is well, 0 is failing.", "percentunit"),
-               Query(f"bottomk(1, {health()})", _NAME), width=6, steps=SCORE, otherwise="no objective"),
+               Query(f"bottomk(1, {_HEALTH})", _NAME), width=6, steps=SCORE, otherwise="no objective"),
         number(About("Pages firing", "Alerts of severity page that fire now.", "none"),
                Query(f"{firing('page')} or vector(0)", "pages"), width=6, steps=((None, GREEN), (1, RED)),
                otherwise="0"),
@@ -62,28 +72,34 @@ def _month() -> list[Panel]:
         "none",
     )
     return [
-        bars(About("Health by model", "Of the worst objective: 1 is well, 0 burns at the fast page's rate.",
+        bars(About("Health by model", "A weighted mean of objectives and drift; its parts are below.",
                    "percentunit"),
-             Query(f"sort({health()})", _NAME), width=8, steps=SCORE),
-        bars(left, Query(f"sort({budget_left()})", "{{model_name}} {{slo}}"), width=8, steps=_LEFT),
+             Query(f"sort({_HEALTH})", _NAME), width=8, steps=SCORE),
+        bars(left, Query(f"sort({_LEFT_OF_EACH})", "{{model_name}} {{slo}}"), width=8, steps=_LEFT),
         bars(incidents, Query(f"sort_desc({_incidents()})", _NAME), width=8, steps=_INCIDENTS, most=None),
     ]  # fmt: skip
 
 
 def _over_time() -> list[Panel]:
+    least = recorded(BUDGET_LEFT, "model_name")
+    components = recorded(HEALTH_COMPONENT, "model_name", "component")
+    parts = About(
+        "Parts of health", "1 while a budget lasts or nothing drifts, 0 where it pages.", "percentunit"
+    )
     spent = About(
         "Error budget left over time",
-        "The objective of each model that has least left of 30 days.",
+        "The objective of each model that has least left; −100 % is twice the budget or more.",
         "percentunit",
     )
     return [
         graph(
-            About("Health over time", "Of the worst objective of each model.", "percentunit"),
-            Query(health(), _NAME),
+            About("Health over time", "Of each model, from 0 to 1.", "percentunit"),
+            Query(_HEALTH, _NAME),
             width=12,
         ),
-        graph(spent, Query(f"min by (model_name) ({budget_left()})", _NAME), width=12, floor=None),
-    ]
+        graph(spent, Query(f"clamp_min({least}, -1)", _NAME), width=12, floor=None),
+        graph(parts, Query(components, "{{model_name}} {{component}}"), width=24),
+    ]  # fmt: skip
 
 
 def _incidents() -> str:

@@ -11,6 +11,7 @@ from sidecar.generators.boards.panels import (
     GREEN,
     PLAIN,
     RED,
+    SCORE,
     About,
     Panel,
     Query,
@@ -20,6 +21,7 @@ from sidecar.generators.boards.panels import (
 )
 from sidecar.generators.boards.queries import (
     BAD_OUTCOMES,
+    HEALTH,
     MODEL,
     burn,
     firing,
@@ -27,6 +29,7 @@ from sidecar.generators.boards.queries import (
     quantile,
     quantile_of,
     rate,
+    recorded,
     share_or_none,
 )
 from sidecar.generators.boards.tables import Column, overview
@@ -52,13 +55,13 @@ def _numbers() -> list[Panel]:
     models = f"count(count by (model_name) ({catalog.MODEL_INFO.name}{{{MODEL}}}))"
     errors = About("Errors", "Share of all exchanges that a server failed, cut or never got.", "percentunit")
     return [
-        number(About("Models", "Models that sidecars know.", "none"), Query(models, "models"),
+        number(About("Models seen", "Models that sidecars know.", "none"), Query(models, "models"),
                width=6, steps=PLAIN, otherwise="none seen"),
         number(About("Requests", "Inference exchanges a second, of all models.", "reqps"),
                Query(rate(catalog.REQUESTS), "requests"), width=6, steps=PLAIN, otherwise="no traffic"),
         number(errors, Query(share_or_none(catalog.REQUESTS, BAD_OUTCOMES), "errors"),
                width=6, steps=_FEW_ERRORS, otherwise="no traffic"),
-        number(About("Alerts firing", "Pages and tickets that fire now.", "none"),
+        number(About("Alerts", "Pages and tickets that fire now.", "none"),
                Query(f"{firing()} or vector(0)", "alerts"), width=6, steps=_NONE, otherwise="0"),
     ]  # fmt: skip
 
@@ -76,6 +79,7 @@ def _columns() -> list[Column]:
     versions = f"count by (model_name) ({gauge(catalog.MODEL_INFO, _BY, 'model_version', how='count')})"
     replicas = f"count by (model_name) ({gauge(catalog.MODEL_INFO, _BY, 'instance', how='count')})"
     return [
+        Column("health", recorded(HEALTH, _BY), "percentunit", SCORE),
         Column("requests", rate(catalog.REQUESTS, _BY), "reqps"),
         Column("errors", share_or_none(catalog.REQUESTS, BAD_OUTCOMES, _BY), "percentunit", _FEW_ERRORS),
         Column("p99", quantile_of("0.99", catalog.REQUEST_DURATION, _BY), "s"),

@@ -8,8 +8,8 @@ _QUANTILES = ("0.5", "0.9", "0.99")
 
 
 def generation() -> list[Panel]:
-    """The panels of the row; empty for models that generate nothing."""
-    return [first_token(), per_token(), _duration(), tokens(), ends(), silences()]
+    """The panels of the row; empty for models that generate nothing. The dashboard about them has more."""
+    return [first_token(), ends(), silences()]
 
 
 def first_token() -> Panel:
@@ -28,7 +28,8 @@ def per_token() -> Panel:
     return graph(about, *(quantile(q, catalog.GEN_AI_TIME_PER_OUTPUT_TOKEN) for q in _QUANTILES), width=8)
 
 
-def _duration() -> Panel:
+def duration() -> Panel:
+    """From the question to the end of the answer."""
     about = About("Duration of generation", "Last byte of the request to last byte of the answer.", "s")
     return graph(about, *(quantile(q, catalog.GEN_AI_REQUEST_DURATION) for q in _QUANTILES), width=8)
 
@@ -46,7 +47,9 @@ def tokens() -> Panel:
 def ends() -> Panel:
     """Finish reasons."""
     about = About("Ends of answers", "Answers a second, by how they ended.", "none")
-    return graph(about, Query(rate(catalog.GENERATION_ENDS, "reason"), "{{reason}}"), width=8, stacked=True)
+    return graph(
+        about, Query(f"{rate(catalog.GENERATION_ENDS, 'reason')} > 0", "{{reason}}"), width=8, stacked=True
+    )
 
 
 def silences() -> Panel:

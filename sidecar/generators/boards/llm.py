@@ -7,6 +7,7 @@ from sidecar.catalog import IN_FLIGHT, REQUESTS
 from sidecar.generators.boards import generation
 from sidecar.generators.boards.frame import frame, many_models
 from sidecar.generators.boards.panels import (
+    AMBER,
     BURNING,
     GREEN,
     PLAIN,
@@ -17,12 +18,11 @@ from sidecar.generators.boards.panels import (
     graph,
     number,
 )
-from sidecar.generators.boards.queries import burn, gauge, quantile, quantile_of, rate, share_or_none
+from sidecar.generators.boards.queries import burn, busy, gauge, quantile, quantile_of, rate, share_or_none
 from sidecar.generators.links import GENERATION_UID, Links
 
 _ABOUT = "Generative models: time to first token, time per token, tokens, how answers end, stalls."
-# An answer that ended any other way was not what the caller asked for.
-_CUT = 'reason=~"truncated|error|length|filter"'
+_FAILED = 'reason=~"truncated|error"'
 _NAME = "{{model_name}}"
 
 
@@ -30,15 +30,20 @@ def build(links: Links) -> builders.Dashboard:
     """The whole dashboard."""
     rows = {
         "Now": _numbers(links),
-        "Speed": [generation.first_token(), generation.per_token(), _by_model()],
+        "Speed": [
+            generation.first_token(),
+            generation.per_token(),
+            generation.duration(),
+            _by_model(),
+            _asked(),
+            _waiting(),
+        ],
         "Tokens": [generation.tokens(), _tokens_of_model(), _per_answer()],
         "Answers": [
             generation.ends(),
             _failed(),
             generation.silences(),
             _stream_ends(),
-            _asked(),
-            _waiting(),
         ],
     }
     return many_models(frame(GENERATION_UID, "LLM", _ABOUT, links, rows))
@@ -53,8 +58,8 @@ def _numbers(links: Links) -> list[Panel]:
         "none",
         links.runbook("InferenceTimeToFirstTokenBurn"),
     )
-    cut = About(
-        "Answers cut short", "Share that ended by length, filter, error or truncation.", "percentunit"
+    failed = About(
+        "Answers cut or failed", "Share that the server cut short or ended with an error.", "percentunit"
     )
     return [
         number(burning, Query(f"topk(3, {burn('time_to_first_token')} >= 0)", _NAME), width=4,
@@ -65,8 +70,8 @@ def _numbers(links: Links) -> list[Panel]:
         number(About("Tokens out", "Tokens a second that all models give.", "none"),
                Query(rate(catalog.TOKENS, where='kind="output"'), "tokens/s"), width=4, steps=PLAIN,
                otherwise="no tokens"),
-        number(cut, Query(share_or_none(catalog.GENERATION_ENDS, _CUT), "answers"), width=4,
-               steps=((None, GREEN), (0.1, RED)), otherwise="no answers"),
+        number(failed, Query(share_or_none(catalog.GENERATION_ENDS, _FAILED), "answers"), width=4,
+               steps=((None, GREEN), (0.001, AMBER), (0.01, RED)), otherwise="no answers"),
     ]  # fmt: skip
 
 
@@ -101,12 +106,15 @@ def _failed() -> Panel:
         "percentunit",
     )
     ends = rate(catalog.GENERATION_ENDS, "reason", where='reason!~"stop|tool"')
-    return graph(about, Query(f"{ends} / scalar({rate(catalog.GENERATION_ENDS)})", "{{reason}}"), width=8)
+    shares = f"{ends} / scalar({rate(catalog.GENERATION_ENDS)})"
+    return graph(about, Query(busy(shares, "reason"), "{{reason}}"), width=8)
 
 
 def _stream_ends() -> Panel:
     about = About("Ends of streams", "Streamed answers a second, by how they ended.", "none")
-    return graph(about, Query(rate(catalog.STREAM_ENDS, "reason"), "{{reason}}"), width=8, stacked=True)
+    return graph(
+        about, Query(f"{rate(catalog.STREAM_ENDS, 'reason')} > 0", "{{reason}}"), width=8, stacked=True
+    )
 
 
 def _asked() -> Panel:

@@ -6,7 +6,7 @@ from sidecar import catalog
 from sidecar.generators.boards import columns, objectives, payload, predictions
 from sidecar.generators.boards.frame import choice, frame, one_model
 from sidecar.generators.boards.panels import AMBER, GREEN, RED, About, Panel, Query, Steps, graph
-from sidecar.generators.boards.queries import MODEL, UNAVAILABLE, gauge, rate, share
+from sidecar.generators.boards.queries import MODEL, UNAVAILABLE, busy, gauge, rate, share
 from sidecar.generators.boards.tables import Column, overview
 from sidecar.generators.links import MODEL_UID, Links
 
@@ -59,9 +59,9 @@ def _of_feature(metric: str, where: str = "") -> str:
 
 def _missing() -> Panel:
     about = About(
-        "Unavailable values by feature, worst ten",
+        "Unavailable values by feature",
         "Share that is missing, null, NaN, infinite or of the wrong type.",
         "percentunit",
     )
-    worst = f"topk(10, {share(catalog.FEATURE_VALUES, UNAVAILABLE, 'feature')})"
-    return graph(about, Query(worst, "{{feature}}"), width=8)
+    shares = share(catalog.FEATURE_VALUES, UNAVAILABLE, "feature")
+    return graph(about, Query(busy(shares, "feature"), "{{feature}}"), width=8)

@@ -28,6 +28,8 @@ _OBJECTIVES = (
         "InferencePredictionValidityBurn",
     ),
 )
+# Labels of an alert in the order in which a person reads them; others follow.
+_FIRST = ("severity", "alertname", "model_name", "slo", "burnrate_tier", "kind", "name", "feature", "output")
 
 
 def objectives(links: Links) -> list[Panel]:
@@ -71,4 +73,6 @@ def _budgets() -> Panel:
 def alerts(width: int = 12) -> Panel:
     """What fires."""
     about = About("Alerts firing", "What fires now, pages and tickets, for these models.", "none")
-    return listing(about, Query(ALERTS), width=width, hidden=SCRAPE_LABELS, otherwise="nothing fires")
+    return listing(
+        about, Query(ALERTS), width=width, hidden=SCRAPE_LABELS, order=_FIRST, otherwise="nothing fires"
+    )

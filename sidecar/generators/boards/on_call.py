@@ -26,6 +26,6 @@ def _rows(links: Links) -> dict[str, list[Panel]]:
         "Versions and deploys": deploys.deploys(),
         "Features": payload.features(links),
         "Predictions and drift": predictions.predictions(links),
-        "Generation": generation.generation(),
         "The sidecar itself": sidecar.sidecar(links),
+        "Generation": generation.generation(),
     }

@@ -2,7 +2,7 @@
 
 from sidecar import catalog
 from sidecar.generators.boards.panels import AMBER, GREEN, RED, About, Panel, Query, bars, graph
-from sidecar.generators.boards.queries import UNAVAILABLE, rate, share
+from sidecar.generators.boards.queries import UNAVAILABLE, busy, rate, share
 from sidecar.generators.links import Links
 
 _OF = ("model_name", "feature")
@@ -32,8 +32,8 @@ def states() -> Panel:
     about = About(
         "Values that are not valid", "Share of all feature values, by what is wrong.", "percentunit"
     )
-    wrong = rate(values, "state", where='state!="valid"')
-    return graph(about, Query(f"{wrong} / scalar({rate(values)})", "{{state}}"), width=8, stacked=True)
+    wrong = f"""{rate(values, "state", where='state!="valid"')} / scalar({rate(values)})"""
+    return graph(about, Query(busy(wrong, "state"), "{{state}}"), width=8, stacked=True)
 
 
 def complete() -> Panel:

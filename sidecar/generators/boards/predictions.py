@@ -2,11 +2,12 @@
 
 from sidecar import catalog
 from sidecar.generators.boards.panels import AMBER, GREEN, RED, About, Panel, Query, graph
-from sidecar.generators.boards.queries import gauge, rate
+from sidecar.generators.boards.queries import MODEL, gauge, rate
 from sidecar.generators.boards.tables import listing
 from sidecar.generators.links import Links
 
 _OF = ("model_name", "output")
+_VERDICT = ("model_name", "kind", "name", "level")
 
 
 def predictions(links: Links) -> list[Panel]:
@@ -23,25 +24,31 @@ def drift_now(links: Links) -> Panel:
         links.runbook("InferenceDrift"),
     )
     verdicts = gauge(catalog.DRIFT_ACTIVE, "model_name", "kind", "name", "level")
-    return listing(about, Query(f"{verdicts} == 1"), width=12, hidden=(), otherwise="no drift")
+    return listing(about, Query(f"{verdicts} == 1"), width=12, order=_VERDICT, otherwise="no drift")
 
 
 def drift_scores() -> Panel:
     """Distances from the reference over time."""
     about = About(
-        "Drift score (PSI), highest ten",
+        "Drift score (PSI), highest five",
         "Population stability index against the reference, corrected for sampling. "
         "A high score alone notifies nobody: the verdict also asks for corroboration.",
         "none",
     )
-    scores = gauge(catalog.DRIFT_SCORE, "model_name", "kind", "name", where='method="psi"')
-    return graph(about, Query(f"topk(10, {scores})", "{{model_name}} {{kind}} {{name}}"), width=12)
+    scores = gauge(catalog.DRIFT_SCORE, *_VERDICT[:3], where='method="psi"')
+    # The five highest of the whole range, not five others at every step.
+    whole = f"""max_over_time({catalog.DRIFT_SCORE.name}{{{MODEL},method="psi"}}[$__range] @ end())"""
+    highest = f"topk(5, max by ({', '.join(_VERDICT[:3])}) ({whole}))"
+    return graph(about, Query(f"{scores} and {highest}", "{{model_name}} {{kind}} {{name}}"), width=12)
 
 
 def classes() -> Panel:
     """How often each class is predicted."""
-    about = About("Predictions by class", "Predictions a second; numeric outputs have no class.", "cps")
-    query = Query(rate(catalog.PREDICTIONS, *_OF, "class"), "{{model_name}} {{output}} {{class}}")
+    about = About(
+        "Predictions by class", "Predictions a second of each class; nothing for numeric outputs.", "cps"
+    )
+    counted = rate(catalog.PREDICTIONS, *_OF, "class", where='class!=""')
+    query = Query(counted, "{{model_name}} {{output}} {{class}}")
     return graph(about, query, width=12, stacked=True)
 
 
@@ -54,6 +61,9 @@ def unusable(links: Links) -> Panel:
         links.runbook("InferencePredictionsInvalid"),
     )
     invalid = rate(catalog.PREDICTIONS_INVALID, *_OF, "reason")
-    query = f"{invalid} / on (model_name, output) group_left {rate(catalog.PREDICTIONS, *_OF)}"
+    every = rate(catalog.PREDICTIONS, *_OF)
+    shares = f"{invalid} / on (model_name, output) group_left {every} > 0"
+    # At zero where there is nothing to complain of: without it, "no data" would be the good news.
+    query = f"{shares} or on (model_name, output) 0 * {every}"
     steps = ((None, GREEN), (0.01, AMBER), (0.1, RED))
     return graph(about, Query(query, "{{model_name}} {{output}} {{reason}}"), width=12, steps=steps)

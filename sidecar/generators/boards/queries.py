@@ -9,6 +9,11 @@ MODEL = f'{INSTALLATION},model_name=~"$model"'
 ALERTS = f'ALERTS{{alertname=~"Inference.+",alertstate="firing",{INSTALLATION}}}'
 
 BAD_OUTCOMES = 'outcome=~"server_error|upstream_unreachable|upstream_reset|truncated"'
+# Made by the rules in `alert-rules/`: from 0 to 1 how a model is, and what of that its parts say; the share
+# of the error budget of 30 days that is left, below 0 where it is overspent.
+HEALTH, HEALTH_COMPONENT = "model:inference_health:score", "model:inference_health_component:score"
+BUDGET_LEFT = "slo:period_error_budget_remaining:ratio"
+
 UNAVAILABLE = 'state=~"missing|null|nan|inf|wrong_type"'
 
 
@@ -26,6 +31,14 @@ def share(metric: Metric, where: str, *by: str) -> str:
 def share_or_none(metric: Metric, where: str, *by: str) -> str:
     """The same, and 0 where there is no series of the kind that `where` selects."""
     return f"({share(metric, where, *by)}) or 0 * {rate(metric, *by)}"
+
+
+def busy(expr: str, label: str) -> str:
+    """Without the series at zero, which would only fill the legend; one at zero, `none`, if all of them are.
+
+    `expr` keeps `label` and nothing else.
+    """
+    return f'({expr}) > 0 or label_replace(sum({expr}) == 0, "{label}", "none", "", "")'
 
 
 def quantile_of(quantile: str, metric: Metric, *by: str, where: str = "", selector: str = MODEL) -> str:
@@ -68,22 +81,9 @@ def burn(slo: str = "", *by: str) -> str:
     return f"{events} / (1 - {gauge(catalog.SLO_OBJECTIVE, *by, where=where)})"
 
 
-def budget_left(slo: str = "") -> str:
-    """The share of the error budget of 30 days that is left, a model and objective at a time.
-
-    Of the days there are, when there are fewer. Below 0 it is overspent.
-    """
-    where = f'{MODEL},slo="{slo}"' if slo else MODEL
-    bad, all_ = (
-        f"sum by (model_name, slo) (increase({catalog.SLO_EVENTS.name}{{{matchers}}}[30d]))"
-        for matchers in (f'{where},result="bad"', where)
-    )
-    return f"1 - {bad} / {all_} / (1 - max by (model_name, slo) ({catalog.SLO_OBJECTIVE.name}{{{where}}}))"
-
-
-def health() -> str:
-    """Of each model: 1 while no budget is spent, 0 when the worst objective burns at the fast page's rate."""
-    return f"1 - clamp_max(max by (model_name) ({burn()}) / 14.4, 1)"
+def recorded(name: str, *by: str, how: str = "min") -> str:
+    """What a recording rule made: `min by (…) (name{…})`, the worst installation of a model."""
+    return f"{how}{_by(by)} ({name}{{{MODEL}}})"
 
 
 def firing(severity: str = "", *by: str) -> str:

@@ -2,7 +2,7 @@
 
 from sidecar import catalog
 from sidecar.generators.boards.panels import AMBER, GREEN, About, Panel, Query, graph
-from sidecar.generators.boards.queries import INSTALLATION, gauge, rate
+from sidecar.generators.boards.queries import INSTALLATION, busy, gauge, rate
 from sidecar.generators.links import Links
 
 _LOST = 'reason=~"observer_behind|observer_down"'
@@ -38,7 +38,7 @@ def _not_read(links: Links) -> Panel:
         "reqps",
         links.runbook("InferenceSidecarUndecoded"),
     )
-    query = Query(rate(catalog.UNDECODED, "reason", selector=INSTALLATION), "{{reason}}")
+    query = Query(busy(rate(catalog.UNDECODED, "reason", selector=INSTALLATION), "reason"), "{{reason}}")
     return graph(about, query, width=8, stacked=True)
 
 
@@ -79,7 +79,7 @@ def trouble(links: Links) -> Panel:
     refused = rate(catalog.UPSTREAM_CONNECT_FAILURES, "reason", selector=INSTALLATION)
     return graph(
         about,
-        Query(restarts, "observer restarted: {{reason}}"),
-        Query(refused, "upstream: {{reason}}"),
+        Query(busy(restarts, "reason"), "observer restarted: {{reason}}"),
+        Query(busy(refused, "reason"), "upstream: {{reason}}"),
         width=8,
     )

@@ -30,20 +30,23 @@ def listing(
     query: Query,
     *,
     width: int,
-    hidden: Sequence[str],
+    hidden: Sequence[str] = (),
+    order: Sequence[str] = (),
     otherwise: str,
     value: str = "",
     height: int = 8,
 ) -> Panel:
     """A row for each series of an instant query, its labels as columns but `hidden` ones.
 
-    The value is a column called `value`, or not shown.
+    `order` names those that come first. The value is a column called `value`, or not shown.
     """
     panel = table.Panel().no_value(otherwise)
     panel.title(about.title).description(about.description).unit(about.unit).datasource(DATASOURCE)
     panel.with_target(_rows(query.expr, 0))
     left_out = ("Time", "__name__", *hidden) if value else ("Time", "Value", "__name__", *hidden)
-    panel.with_transformation(_organize(left_out, {"Value": value} if value else {}))
+    # `otherwise` is for a table without rows, not for a cell without a label.
+    panel.override_by_regexp(".*", [dashboard.DynamicConfigValue(id_val="noValue", value="")])
+    panel.with_transformation(_organize(left_out, {"Value": value} if value else {}, order))
     return panel.links(runbook(about)).span(width).height(height)
 
 

@@ -115,14 +115,21 @@ def _unusable() -> Panel:
 
 def _divergence() -> Panel:
     about = About(
-        "Distance between the versions, largest ten",
-        "Total variation between what both versions see (features) and answer (outputs): 0 the same, 1 "
-        "nothing in common. Few rows alone give some: compare with the features, which a split leaves alike.",
+        "Distance between the versions",
+        "Total variation between what both versions answer, and of the feature in which they differ most: 0 "
+        "the same, 1 nothing in common. Few rows alone give some; a split leaves features alike.",
         "percentunit",
     )
     pair = f"abs({_shares(_CANDIDATE)} - {_shares(_BASELINE)})"
-    query = f"topk(10, 0.5 * sum by (kind, name) ({pair}))"
-    return graph(about, Query(query, "{{kind}} {{name}}"), width=8)
+    distance = f"0.5 * sum by (kind, name) ({pair})"
+    outputs = distance.replace(MODEL, f'{MODEL},kind="output"')
+    features = distance.replace(MODEL, f'{MODEL},kind="feature"')
+    return graph(
+        about,
+        Query(outputs, "{{name}}"),
+        Query(f"max({features})", "any feature, at most"),
+        width=8,
+    )
 
 
 def _shares(version: str) -> str:
@@ -153,4 +160,4 @@ def _classes() -> Panel:
     )
     where = f'{_CANDIDATE},kind="output",name="$column"'
     rows, whole = (rate(catalog.DISTRIBUTION_ROWS, *by, where=where) for by in (("bin",), ()))
-    return graph(about, Query(f"{rows} / scalar({whole})", "{{bin}}"), width=12, stacked=True)
+    return graph(about, Query(f"{rows} / scalar({whole}) > 0", "{{bin}}"), width=12, stacked=True)
