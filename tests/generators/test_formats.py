@@ -1,4 +1,4 @@
-"""Other shapes of the rules: PrometheusRule objects, Sloth and OpenSLO specifications, another paging burn."""
+"""Other shapes of the rules: PrometheusRule objects, Sloth and OpenSLO specifications, another burn."""
 
 import json
 import os
