@@ -4,8 +4,8 @@
         [--only control|changes|budget|rivals|cost]
 
 In control: 30 features, verdicts per million rows. Changes: one of 30 features changes after 9,984 rows, at
-the start of a micro-batch (one begins anywhere: half a batch more on average); median rows to the first ticket
-or page. Budget: batches to a false page at small budgets. What it is not: real data (`drift_peers`).
+the start of a micro-batch (a real one begins anywhere, half a batch more); median rows to the first
+ticket or page. Budget: batches to a false page. What it is not: real data (`drift_peers`).
 
 Tuned on seeds 0-2 (in control) and 100-111 (changes). Results, and the machine, are in docs/drift.md.
 """

@@ -2,7 +2,8 @@
 
 Folds rows into micro-batches and has a `Judge` for each model name look at them; exports how far recent
 rows are from the reference, what was detected, and which verdicts stand. All versions of a model are judged
-together, since they share the reference and the traffic, so `model_version` is empty on these series.
+together, since they share the reference and the traffic; `model_version` is the one that answers, empty while
+several do (docs/adr/0003).
 What it is not: data quality. Nulls and wrong types are counted elsewhere; here their *change* is judged.
 
 The trap: rows come in any number at a time and are only judged when a micro-batch is full, so a
@@ -29,7 +30,11 @@ from sidecar.registry import Registry
 
 # A 30-feature model costs half a megabyte; of more models than this in one pod the first are judged.
 MAX_MODELS = 20
-_ALL_VERSIONS = ""
+# More than one version within this time is a rollout, and no verdict is about one of them alone.
+ROLLOUT_SECONDS = 3600.0
+_SEVERAL = ""
+# Of a version that changes with every answer, a few are enough to know that there are several.
+_MAX_VERSIONS = 4
 _DEFAULT = Settings()
 
 
@@ -78,12 +83,16 @@ class Drift:
         model = self._model(batch.model, batch.last)
         if model is None or batch.rows <= 0 or not batch.trusted:
             return
+        if model.answered(batch.version, batch.last):
+            self._relabel(batch.model, model)
         counts = model.fold(batch, self._settings, self._allowed(batch.model))
         self.on_counts(batch.model, model.judge, counts, batch.rows)
 
     def tick(self, now: float) -> None:
         """Judge what has waited long enough, and forget models unused for a day."""
         for name, model in list(self._models.items()):
+            if model.ages(now):
+                self._relabel(name, model)
             model.flush_if_due(now, self._settings, self._allowed(name))
             if model.used and now - model.used > UNUSED_AFTER_SECONDS:
                 del self._models[name]
@@ -100,7 +109,10 @@ class Drift:
 
     def state(self) -> dict[str, dict[str, Any]]:
         """What to save of each model; `drift_state.encoded` makes it JSON. Rows that wait are left out."""
-        return {name: drift_state.save(model.judge) for name, model in self._models.items()}
+        return {
+            name: {**drift_state.save(model.judge), "label": model.version}
+            for name, model in self._models.items()
+        }
 
     def restore(self, document: Mapping[str, Any], moved: Callable[[float], float], now: float) -> list[str]:
         """Go on from saved states, where the reference is still the same; returns the models that do.
@@ -119,6 +131,9 @@ class Drift:
                 continue
             self._forget(name)
             self._models[name] = model = _Model(judge, now)
+            # Counters go on under the label they had.
+            if label := str(saved.get("label", _SEVERAL)):
+                model.answered(label, now)
             self._touch(name, model)
             went_on.append(name)
         return went_on
@@ -143,15 +158,19 @@ class Drift:
     def _judge(self, name: str, reference: Reference) -> Judge:
         def tell(verdict: Verdict) -> None:
             if verdict.level is Level.EVENT:
-                self._detections.add(1, name, _ALL_VERSIONS, verdict.kind, verdict.name)
+                self._detections.add(1, name, self._models[name].version, verdict.kind, verdict.name)
             self.on_verdict(verdict)
 
         return Judge(name, reference, self._settings, tell)
 
     def _touch(self, name: str, model: "_Model") -> None:
         for column in model.judge.layout.columns:
-            self._detections.add(0, name, _ALL_VERSIONS, column.kind, column.name)
-        self._export_model(name, model.judge)
+            self._detections.add(0, name, model.version, column.kind, column.name)
+        self._export_model(name, model)
+
+    def _relabel(self, name: str, model: "_Model") -> None:
+        self._forget(name)
+        self._touch(name, model)
 
     def _forget(self, name: str) -> None:
         for family in (self._score, self._active, self._detections):
@@ -159,12 +178,13 @@ class Drift:
 
     def _export(self) -> None:
         for name, model in self._models.items():
-            self._export_model(name, model.judge)
+            self._export_model(name, model)
 
-    def _export_model(self, name: str, judge: Judge) -> None:
+    def _export_model(self, name: str, model: "_Model") -> None:
+        judge = model.judge
         far = distances(judge.layout, judge.evidence.window)
         for at, column in enumerate(judge.layout.columns):
-            labels = name, _ALL_VERSIONS, column.kind, column.name
+            labels = name, model.version, column.kind, column.name
             level = judge.level_of(at) if judge.standing else None
             for each in (Level.TICKET, Level.PAGE):
                 self._active.set(float(level is each), *labels, each.value)
@@ -179,11 +199,31 @@ class _Model:
     def __init__(self, judge: Judge, now: float) -> None:
         self.judge = judge
         self.used = now
+        self.version = _SEVERAL
+        self._versions: dict[str, float] = {}  # when each answered last
         self._waiting: Counts = np.zeros(judge.layout.size, dtype=np.int64)
         self._rows = 0
         self._arrivals = 0
         self._first = 0.0
         self._last = 0.0
+
+    def answered(self, version: str, time: float) -> bool:
+        """Note which version answered; True when that changes the label."""
+        if version in self._versions or len(self._versions) < _MAX_VERSIONS:
+            self._versions[version] = time
+        return self.ages(time)
+
+    def ages(self, now: float) -> bool:
+        """Forget versions that a rollout left behind; True when that changes the label."""
+        latest = max(self._versions.values(), default=now)
+        self._versions = {
+            v: at for v, at in self._versions.items() if at >= min(now, latest) - ROLLOUT_SECONDS
+        }
+        before, self.version = (
+            self.version,
+            _SEVERAL if len(self._versions) != 1 else next(iter(self._versions)),
+        )
+        return self.version != before
 
     def fold(self, batch: Batch, settings: Settings, allowed: Allowed) -> Counts:
         """Judge the micro-batches that these rows complete; returns the rows in each bin."""

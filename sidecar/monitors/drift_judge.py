@@ -1,8 +1,9 @@
 """From evidence to verdicts, for one model: what is an event, a ticket, a page, and when it is over.
 
-Event: a change was detected, or bet on for certain. Ticket: and soon after the recent mean is further from the baseline than the
-gate, in several batches. Page: a severe break, or a ticket that a second uncorrelated feature or an
-output corroborates. A verdict holds until the signal has been back for some batches; then it cools down.
+Event: a change was detected, or bet on for certain. Ticket: and soon after the recent mean is further from
+the baseline than the gate, in several batches. Page: a severe break, or a ticket that a second uncorrelated
+feature or an output corroborates. A verdict holds until the signal has been back for some batches; then it
+cools down.
 
 The trap: one cause moves many columns. Once a page stands, further tickets stay tickets: the incident is
 known, and one is enough to wake somebody.

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sidecar.batch import Batch
+from sidecar.monitors import drift_state
 from sidecar.monitors.drift import MAX_MODELS, Drift
 from sidecar.monitors.drift_judge import Settings
 from sidecar.monitors.drift_pace import OFFLINE, Pace
@@ -337,3 +338,42 @@ def test_the_number_of_models_is_bounded_and_unused_ones_leave():
     monitor.tick(50.0 + 25 * 3600)
     assert monitor.settling() == {}
     assert registry.value("inference_drift_detections_total") == 0
+
+
+def labels(watch: Watch) -> set[str]:
+    """The versions on the verdict's series."""
+    families = {f.metric.name: f for f in watch.registry.snapshot().families}
+    return {values[1] for values, _ in families["inference_drift_active"].series}
+
+
+def of_version(version: str, at: float, seed: int = 2) -> Batch:
+    rows = streams.batch(more_rows(64, seed), at=at)
+    rows.version = version
+    return rows
+
+
+def test_series_say_which_version_answers_and_none_while_several_do():
+    watch = in_control()
+    assert labels(watch) == {"1"}
+    watch.monitor.fold(of_version("2", at=10.0))
+    assert labels(watch) == {""}
+    watch.monitor.fold(of_version("2", at=3_700.0))
+    assert labels(watch) == {"2"}
+    assert watch.monitor.settling() == {"m": (80, 80)}  # and what was learnt goes on
+
+
+def test_a_version_of_its_own_in_every_answer_is_no_new_series_each():
+    watch = in_control()
+    for i in range(50):
+        watch.monitor.fold(of_version(f"v{i}", at=float(i)))
+    assert labels(watch) == {""}
+
+
+def test_the_version_survives_a_restart_and_a_quiet_night():
+    watch = in_control()
+    watch.monitor.tick(80_000.0)
+    assert labels(watch) == {"1"}
+    after = Watch(streams.reference(streams.draw("normal", 15_000, COLUMNS, 0)))
+    saved = {name: drift_state.encoded(state) for name, state in watch.monitor.state().items()}
+    after.monitor.restore(saved, lambda at: at, 5.0)
+    assert labels(after) == {"1"}
