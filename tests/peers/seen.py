@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,5 +85,15 @@ def observed(directory: Path, *upstreams: str, **more: Any) -> Iterator[Observed
         until(lambda: _ADMIN.search(running.said()) is not None, "its ports in the log", running)
         [admin] = _ADMIN.findall(running.said())
         running.admin = ("127.0.0.1", int(admin))
+        addresses = _RELAYING.findall(running.said())
         until(lambda: running.get("/-/ready")[0] == 200, "ready", running)
-        yield Observed(running, _RELAYING.findall(running.said()))
+        # It relays before its observer watches: a connection that is observed says that it does.
+        with contextlib.ExitStack() as held:
+            for host, _, port in (address.rpartition(":") for address in addresses):
+                held.enter_context(socket.create_connection((host, int(port))))
+            until(lambda: _watched(running) >= len(addresses), "observing", running)
+        yield Observed(running, addresses)
+
+
+def _watched(running: Sidecar) -> float:
+    return running.metric("sidecar_connections", state="observed")
