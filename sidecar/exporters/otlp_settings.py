@@ -55,7 +55,6 @@ class OtlpSettings:
     interval: float = DEFAULT_INTERVAL_SECONDS
     delta: bool = False
     exponential: bool = False
-    exemplars: bool = True
     resource: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     signal: str = METRICS
@@ -100,7 +99,6 @@ def otlp_settings(
         interval=max(interval or _interval(read), MIN_INTERVAL_SECONDS),
         delta=_delta(read),
         exponential=_exponential(read),
-        exemplars=read("OTEL_METRICS_EXEMPLAR_FILTER").lower() != "always_off",
         resource=resource_attributes(environ, version, instance),
         problems=tuple(read.problems),
         signal=signal,

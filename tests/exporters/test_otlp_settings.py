@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.exporters.otlp_settings import otlp_settings, resource_attributes
+from sidecar.exporters.otlp_settings import otlp_settings
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 
@@ -167,38 +167,27 @@ def test_the_destination_that_people_read_has_no_password():
     assert found.destination == "collector:4318/v1/metrics"
 
 
-def test_the_service_has_a_name_and_an_instance_even_when_nobody_gave_one():
-    found = resource_attributes({}, version="1.2", instance="host:19464")
-
-    assert found == {
-        "service.name": "inference-sidecar",
-        "service.version": "1.2",
-        "service.instance.id": "host:19464",
-    }
-
-
-def test_in_kubernetes_the_instance_is_namespace_pod_and_container():
-    environ = {"POD_NAMESPACE": "shop", "POD_NAME": "churn-1", "K8S_CONTAINER_NAME": "sidecar"}
-
-    found = resource_attributes(environ, instance="host")
-
-    assert found["service.instance.id"] == "shop.churn-1.sidecar"
-    assert found["k8s.namespace.name"] == "shop"
-    assert found["k8s.pod.name"] == "churn-1"
-
-
-def test_resource_attributes_of_the_environment_win_and_the_service_name_wins_over_them():
+@pytest.mark.parametrize("signal", ["metrics", "traces", "logs"])
+def test_each_signal_has_its_own_path_and_its_own_variables(signal):
     environ = {
-        "OTEL_RESOURCE_ATTRIBUTES": "service.name=a,deployment.environment.name=prod%20eu,k8s.pod.name=p",
-        "K8S_POD_NAME": "other",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318/v1/metrics",
+        f"OTEL_EXPORTER_OTLP_{signal.upper()}_TIMEOUT": "2000",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "3000",
     }
-    assert resource_attributes(environ)["service.name"] == "a"
+    found = otlp_settings(environ, signal=signal)
 
-    found = resource_attributes({**environ, "OTEL_SERVICE_NAME": "b"})
+    assert (found.endpoint, found.timeout, found.signal) == (f"http://c:4318/v1/{signal}", 2.0, signal)
+    assert otlp_settings({**environ, f"OTEL_{signal.upper()}_EXPORTER": "none"}, signal=signal) is None
 
-    assert found["service.name"] == "b"
-    assert found["deployment.environment.name"] == "prod eu"
-    assert found["k8s.pod.name"] == "p"
+
+@pytest.mark.parametrize(
+    ("value", "exponential"),
+    [("base2_exponential_bucket_histogram", True), ("explicit_bucket_histogram", False), ("linear", False)],
+)
+def test_histograms_have_buckets_unless_exponential_ones_are_preferred(value, exponential):
+    environ = {**ENDPOINT, "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": value}
+
+    assert otlp_settings(environ).exponential is exponential
 
 
 @settings(max_examples=60)
