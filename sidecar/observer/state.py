@@ -133,7 +133,7 @@ class State:
         kept.add_done_callback(self._keeping.discard)
         done, _ = await asyncio.wait([kept], timeout=KEEP_SECONDS)
         if not done:
-            self._failed("slow", f"writing takes longer than {KEEP_SECONDS:g} s", COUNTERS)
+            self._failed("slow", f"a scrape was answered after {KEEP_SECONDS:g} s without it", COUNTERS)
 
     async def run(self) -> None:
         """Save every minute, and when a reference was learnt, until cancelled."""
@@ -195,7 +195,8 @@ class State:
         failure = await loop.run_in_executor(self._thread, _store, self._directory, name, data, sync)
         if failure is not None:
             self._failed(*failure, name)
-        elif self._failing.pop(name, ""):
+        elif self._failing.get(name) != "slow" and self._failing.pop(name, ""):
+            # Slow is how a busy machine's disk comes and goes: said once, or it would be said at each scrape.
             log.info("state: %s is saved again", name)
 
     def _failed(self, reason: str, what: str, name: str = "") -> None:

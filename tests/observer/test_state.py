@@ -249,6 +249,22 @@ async def test_a_slow_disk_holds_up_no_scrape(tmp_path, monkeypatch):
     assert Observer(tmp_path).requests == 7
 
 
+async def test_a_disk_that_is_slow_at_times_is_logged_once_and_counted_each_time(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr("sidecar.observer.state.KEEP_SECONDS", 0.0)
+    observer = Observer(tmp_path).sees(7)
+    for _ in range(3):
+        await observer.shows()
+        await observer.saves()
+    assert observer.failures("slow") == 3
+    assert [record.message.split(":")[0] for record in caplog.records if record.levelname == "ERROR"] == [
+        "state"
+    ]
+    assert "saved again" not in caplog.text
+    await observer.leaves()
+
+
 async def test_without_a_directory_nothing_happens(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     observer = Observer(None).sees(1)
