@@ -195,8 +195,9 @@ async def monitoring(
             url = f"http://127.0.0.1:{hooks}/hook/{names[receiver['name']]}"
             receiver["webhook_configs"] = [{"url": url, "send_resolved": False}]
     (at / "alertmanager.yml").write_text(yaml.safe_dump(config))
-    arguments = [programs.alertmanager, f"--config.file={at / 'alertmanager.yml'}",
-                 f"--storage.path={at / 'am'}", f"--web.listen-address=127.0.0.1:{ports[0]}", "--cluster.listen-address="]  # fmt: skip
+    address = f"--web.listen-address=127.0.0.1:{ports[0]}"
+    arguments = [programs.alertmanager, f"--config.file={at / 'alertmanager.yml'}", address]
+    arguments += [f"--storage.path={at / 'am'}", "--cluster.listen-address="]
     await started(parts, "alertmanager", arguments, at, f"http://127.0.0.1:{ports[0]}/-/ready")
     files.write(at / "rules", rules.generate(window_scale=scenario.WINDOW_SCALE))
     prometheus = {
@@ -206,8 +207,9 @@ async def monitoring(
         "scrape_configs": [{"job_name": "models", "static_configs": [{"targets": [f"127.0.0.1:{admin}"]}]}],
     }
     (at / "prometheus.yml").write_text(yaml.safe_dump(prometheus))
-    arguments = [programs.prometheus, f"--config.file={at / 'prometheus.yml'}",
-                 f"--storage.tsdb.path={at / 'db'}", f"--web.listen-address=127.0.0.1:{ports[1]}"]  # fmt: skip
+    address = f"--web.listen-address=127.0.0.1:{ports[1]}"
+    arguments = [programs.prometheus, f"--config.file={at / 'prometheus.yml'}", address]
+    arguments += [f"--storage.tsdb.path={at / 'db'}"]
     await started(parts, "prometheus", arguments, at, f"http://127.0.0.1:{ports[1]}/-/ready")
 
 
