@@ -30,7 +30,9 @@ def main() -> int:
         drawing.picture(uid, answers[_OF.get(uid, "default")], arguments.directory / f"{uid}.png")
     missing = showing.unanswered(answers.values())
     every = {question for answer in answers.values() for question in answer.results}
-    print(f"{len(every) - len(missing)} of {len(every)} queries have an answer")
+    print(
+        f"{len(every) - len(missing)} of {len(every)} queries have an answer; pictures: {arguments.directory}"
+    )
     for question in sorted(missing, key=lambda question: question.name):
         print(f"  {question.name}: {showing.NOTHING_TO_SHOW.get(question.name, 'NO ANSWER, AND NO REASON')}")
     return 1 if showing.unexplained(missing) or showing.errors(answers.values()) else 0

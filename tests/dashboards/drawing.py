@@ -67,7 +67,7 @@ def picture(uid: str, answers: Answers, path: Path) -> None:
         f"--window-size={_WIDTH + 20},{height}",
     )
     subprocess.run(
-        [chromium, *flags, f"--screenshot={path}", source.as_uri()],
+        [chromium, *flags, f"--screenshot={path}", source.resolve().as_uri()],
         check=True,
         capture_output=True,
         timeout=120,
