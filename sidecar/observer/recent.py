@@ -5,6 +5,7 @@ anything that holds one: a few hundred bytes for each exchange, at most two kilo
 """
 
 import math
+import re
 from collections import deque
 from typing import Any
 
@@ -12,6 +13,7 @@ from sidecar import clock
 from sidecar.decoders.explanation import advice, advice_on_other
 from sidecar.exchange import Exchange, Outcome
 from sidecar.inference import UNKNOWN, Column, Inference, Operation
+from sidecar.sensitive import MAX_CHARACTERS, scrub
 
 # Enough to find the request that one has just sent on a server with some traffic.
 KEPT = 100
@@ -21,6 +23,8 @@ OTHERS_KEPT = 50
 _APART_SECONDS = 0.01
 _LONGEST_PATH = 200
 _LONGEST_NAME = 100
+# What ids and names of models look like; an address has other characters, too.
+_ID = re.compile(r"[A-Za-z0-9_.:-]{0,200}")
 # To recognise a schema; the number of all of them stands beside.
 _NAMES = 20
 
@@ -88,15 +92,28 @@ def _inference(entry: tuple[Any, ...]) -> dict[str, Any]:
         "operation": operation.value,
         "evidence": evidence,
         "model": {"name": model.name, "version": model.version},
-        "request_id": request_id,
+        "request_id": request_id if _ID.fullmatch(request_id) else _safe(request_id),
         "rows": rows,
         "features": features if width <= _NAMES else [*features, f"… and {width - _NAMES} more"],
         "outputs": outputs,
-        "error": error,
+        "error": _safe(error),
         "undecoded": None if undecoded is None else undecoded.value,
         "problems": [],
         "advice": advice(protocol, undecoded, features, predicted=bool(outputs) or not answered, named=named),
     }
+
+
+def _safe(text: str) -> str:
+    """The beginning of a text that others wrote, without what is secret or personal in it."""
+    if len(text) > MAX_CHARACTERS:
+        # Not in the middle of a word: half an address would not be recognised.
+        text = text[:MAX_CHARACTERS].rpartition(" ")[0]
+    return scrub(text)
+
+
+def _safe_part(part: str) -> str:
+    """A segment of a path. Names of models are long runs of letters and digits, too."""
+    return part if _ID.fullmatch(part) else _safe(part)
 
 
 def _other(entry: tuple[Any, ...]) -> dict[str, Any]:
@@ -112,6 +129,6 @@ def _head(number: int, time: float, method: str, target: str, status: int | None
         "id": number,
         "time": round(clock.wall_of(time), 3),
         "method": method,
-        "target": path,
+        "target": "/".join(map(_safe_part, path.split("/"))),
         "status": status,
     }

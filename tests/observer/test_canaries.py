@@ -63,13 +63,16 @@ def traffic() -> Playbook:
     headers = (
         f"authorization: {TOKEN}", f"x-api-key: {KEY}", f"cookie: session={JWT}", f"baggage: user={EMAIL}",
         f"x-amzn-sagemaker-custom-attributes: {EMAIL}", f"traceparent: 00-{TRACE}-00f067aa0ba902b7-01",
-        f"tracestate: vendor={EMAIL}",
+        f"tracestate: vendor={EMAIL}", f"x-request-id: {EMAIL}",
     )  # fmt: skip
     asked = json.dumps({"dataframe_records": rows()}).encode()
     predicted = json.dumps({"predictions": [EMAIL, CARD, *["yes"] * (len(rows()) - 2)]}).encode()
     failed = json.dumps({"error_code": "BAD_REQUEST", "message": f"bad value {EMAIL} {CARD}"}).encode()
     chat = json.dumps(
         {"model": "tiny", "messages": [{"role": "user", "content": " ".join(CANARIES)}]}
+    ).encode()
+    broken = json.dumps(
+        {"error": {"message": f"no key {KEY} of {EMAIL}", "type": EMAIL, "code": KEY}}
     ).encode()
     said = json.dumps({
         "model": "tiny", "choices": [{"index": 0, "finish_reason": "stop", "message": {"content": EMAIL}}],
@@ -80,6 +83,8 @@ def traffic() -> Playbook:
         (f"/invocations{query}", asked, predicted, 200),
         (f"/invocations{query}", asked, failed, 400),
         (f"/v1/chat/completions{query}", chat, said, 200),
+        (f"/v1/chat/completions{query}", chat, broken, 200),
+        (f"/v1/chat/completions{query}", chat, broken, 401),
     ):
         script.client(request(target, body, "POST", *headers)).server(answer(answered, code))
     return script
