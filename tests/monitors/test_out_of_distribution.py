@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from sidecar.monitors import out_of_distribution
 from sidecar.monitors.out_of_distribution import OutOfDistribution, bounds
 from sidecar.profiles.build import ColumnBuilder
 from sidecar.registry import Registry
@@ -37,11 +38,14 @@ def test_one_number_in_thirty_at_six_deviations_makes_nine_rows_in_ten_odd():
     assert odd_share("normal", 5, spoil) >= 0.9
 
 
-def test_three_numbers_moderately_far_out_make_a_row_odd():
-    def spoil(rows):
-        rows[:, :3] = 5.3
-
-    assert odd_share("normal", 5, spoil) >= 0.9
+@pytest.mark.parametrize(("together", "odd"), [(1, 0), (2, 0), (3, 1)])
+def test_three_numbers_moderately_far_out_make_a_row_odd_and_fewer_do_not(together, odd):
+    given, registry = reference(draw("normal", 5_000, FEATURES, 5)), Registry()
+    far = [bounds(p, out_of_distribution._EACH_CHANCE)[1] + 1e-6 for p in given.features.values()]
+    rows = np.zeros((1, FEATURES))
+    rows[0, :together] = far[:together]
+    OutOfDistribution(registry, OneReference(given)).fold(batch(rows))
+    assert registry.value("inference_out_of_distribution_rows_total") == odd
 
 
 def test_nulls_and_categories_are_not_odd_and_without_a_reference_nothing_is():
