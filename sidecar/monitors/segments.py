@@ -1,9 +1,9 @@
 """Traffic divided as the operator says: requests, rows, complete rows and unavailable values by segment.
 
 Families of their own, so that segments never multiply what exists without them. A segment is the value of a
-feature, row by row, or of a header, request by request; values are capped, and only requests that the model
-answered successfully may add one. What it is not: drift by segment, which would need the rows of each segment
-to be as many as those of the model.
+feature, row by row, or of a header, request by request; values are capped, only requests that the model
+answered successfully may add one, and a feature's value is shown once 20 rows carried it. What it is not:
+drift by segment, which would need the rows of each segment to be as many as those of the model.
 
 The trap: rows wait in blocks before they are folded, so the values of headers are part of a block's key
 (`headers_of`), and each value makes batches of its own.
@@ -21,6 +21,8 @@ from sidecar.batch import UNAVAILABLE, Batch, CleanColumn
 from sidecar.binning import level_text
 from sidecar.exchange import Exchange, Outcome
 from sidecar.inference import Inference
+from sidecar.metric import OTHER
+from sidecar.monitors.exported_bins import MIN_ROWS_PER_LEVEL
 from sidecar.monitors.recent import Recent
 from sidecar.names import Names, clean
 from sidecar.policy import Policies, Segment
@@ -30,6 +32,8 @@ from sidecar.slo import outcome_of
 # Of a request of many rows, the segments of so many are looked for.
 _ROWS_LOOKED_AT = 1_000
 MODELS_LIMIT = 128
+# Values of a feature still too rare to be shown, remembered per segment; their rows are in `__other__`.
+CANDIDATES_LIMIT = 200
 # More ways to divide one model's traffic than this are not looked at.
 SEGMENTS_LIMIT = 5
 _UNAVAILABLE = np.array(sorted(UNAVAILABLE), np.uint8)
@@ -46,8 +50,8 @@ class Segments:
         self._complete = registry.counter(catalog.SEGMENT_ROWS_COMPLETE)
         self._unavailable = registry.counter(catalog.SEGMENT_UNAVAILABLE)
         self._policies = policies
-        self._names: Recent[tuple[str, Segment], Names] = Recent(
-            MODELS_LIMIT * SEGMENTS_LIMIT, lambda key: Names(key[1].limit)
+        self._names: Recent[tuple[str, Segment], _Values] = Recent(
+            MODELS_LIMIT * SEGMENTS_LIMIT, lambda key: _Values(key[1])
         )
 
     def headers_of(self, exchange: Exchange, model: str, *, trusted: bool) -> tuple[str, ...]:
@@ -104,7 +108,7 @@ class Segments:
     def _label(self, model: str, segment: Segment, value: str, now: float, trusted: bool) -> str:
         if not value:
             return NONE
-        return self._names[model, segment].admit(value, now, trusted=trusted)
+        return self._names[model, segment].label(value, 0, now, trusted=trusted)
 
     def _values(
         self, batch: Batch, segment: Segment, column: CleanColumn
@@ -116,8 +120,8 @@ class Segments:
         found = found or [None] * len(column.states)
         names = self._names[batch.model, segment]
         labels = {
-            value: names.admit(value, batch.last, trusted=batch.trusted) if value else NONE
-            for value in Counter(found)
+            value: names.label(value, rows, batch.last, trusted=batch.trusted) if value else NONE
+            for value, rows in Counter(found).items()
         }
         values = sorted(set(labels.values()))
         at = {value: values.index(label) for value, label in labels.items()}
@@ -136,6 +140,33 @@ class Segments:
             lost = np.zeros(size) if gone is None else np.bincount(at[gone], minlength=size)
             for i, key in enumerate(keys):
                 self._unavailable.add(int(lost[i]), *key, name)
+
+
+class _Values:
+    """The values of one segment that may be labels. Those of a feature only once enough rows carry them."""
+
+    def __init__(self, segment: Segment) -> None:
+        self._names = Names(segment.limit)
+        self._needed = MIN_ROWS_PER_LEVEL if segment.feature else 0
+        self._candidates: Counter[str] = Counter()
+
+    def label(self, value: str, rows: int, now: float, *, trusted: bool) -> str:
+        """The label of a value that `rows` more rows carry."""
+        known = self._names.admit(value, now, trusted=trusted and not self._needed)
+        if known != OTHER or not trusted or not rows:
+            return known
+        if value in self._candidates or len(self._candidates) < CANDIDATES_LIMIT:
+            self._candidates[value] += rows
+            if self._candidates[value] >= self._needed:
+                del self._candidates[value]
+                return self._names.admit(value, now, trusted=True)
+        return OTHER
+
+    def expire(self, now: float) -> list[str]:
+        """Forget values unused for a day and return them, and rare ones when there are too many."""
+        if len(self._candidates) >= CANDIDATES_LIMIT:
+            self._candidates.clear()
+        return self._names.expire(now)
 
 
 def _texts(values: Sequence[Any] | npt.NDArray[Any]) -> set[str]:

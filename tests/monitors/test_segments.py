@@ -62,6 +62,11 @@ def test_a_header_divides_requests_rows_and_what_they_lack():
 )  # fmt: skip
 def test_a_feature_divides_rows_and_a_request_is_in_each_segment_it_has_rows_of(regions, n):
     watch = Watch(Segment("region", feature="region"))
+    before = regions[::2] * 10
+    watch.observe(exchange(), inference(region=before, age=[1] * 20))
+    assert watch.value(REQUESTS, value=n) == 0  # nobody had seen it before
+    watch.rows.flush()
+    watch.registry.forget(segment="region")
     watch.observe(exchange(), inference(region=regions, age=[1, None, None, 4]))
     assert watch.value(REQUESTS, value=n) == 1
     assert watch.value(REQUESTS, value="") == 1
@@ -74,10 +79,19 @@ def test_a_feature_divides_rows_and_a_request_is_in_each_segment_it_has_rows_of(
 def test_past_the_limit_values_share_one_name():
     watch = Watch(Segment("tenant", header="x-tenant", limit=2), Segment("region", feature="region", limit=2))
     for i in range(200):
-        watch.observe(asked(f"t{i}"), inference(region=[f"r{i}"], age=[1]))
+        watch.observe(asked(f"t{i}"), inference(region=[f"r{i}"] * 25, age=[1] * 25))
+        watch.rows.flush()
     for name in (REQUESTS, ROWS):
-        assert watch.values(name) == {"t0", "t1", "r0", "r1", OTHER}
-    assert watch.value(ROWS, segment="region", value=OTHER) == 198
+        assert watch.values(name) - {"r0", "r1"} == {"t0", "t1", OTHER}
+    assert watch.value(ROWS, segment="region", value=OTHER) == 198 * 25
+
+
+def test_a_value_of_a_feature_that_few_rows_carry_is_never_shown():
+    watch = Watch(Segment("customer", feature="customer", limit=100))
+    for i in range(1_000):
+        watch.observe(exchange(at=float(i)), inference(customer=[f"c{i % 100}", "c"], age=[1, 1]))
+    assert watch.values(ROWS) == {"c", OTHER}
+    assert watch.value(ROWS) == 2_000
 
 
 def test_a_request_that_was_refused_adds_no_value():
