@@ -284,6 +284,12 @@ OTLP_DROPPED = Metric(
     "Spans and records of predictions that never arrive: no room to wait, or refused for good.",
     ("signal",), unit="{record}", closed={"signal": ("traces", "logs")},
 )  # fmt: skip
+MERGE_FAILURES = Metric(
+    "sidecar_merge_failures_total", COUNTER,
+    "Scrapes in which metrics of the model server were left out: all of them, or some lines.",
+    ("reason",), unit="{scrape}",
+    closed={"reason": ("timeout", "unreachable", "status", "too_large", "malformed", "duplicate")},
+)  # fmt: skip
 STATE_SAVE_FAILURES = Metric(
     "sidecar_state_save_failures_total", COUNTER,
     "Times that what the observer knows could not be saved, or what was saved could not be used.",

@@ -19,6 +19,7 @@ from aiohttp.typedefs import Handler
 from sidecar import sockets
 from sidecar.address import Address
 from sidecar.admin.guard import from_here, guard, harden, problem
+from sidecar.admin.merging import Merging
 from sidecar.admin.page import page
 from sidecar.admin.scrape import BeforeShown, Scrapes, accepts_gzip
 from sidecar.admin.status import Details, status
@@ -64,13 +65,16 @@ _SILENT = logging.Logger("aiohttp", logging.CRITICAL + 1)
 
 
 def create_app(
-    source: StatusSource, hosts: Collection[str] = (), before_shown: BeforeShown | None = None
+    source: StatusSource,
+    hosts: Collection[str] = (),
+    before_shown: BeforeShown | None = None,
+    merging: Merging | None = None,
 ) -> web.Application:
     """The application. `hosts` are names it may be reached by besides addresses and private names.
 
     `before_shown` is awaited with every snapshot that a scraper is about to see.
     """
-    handlers = _Handlers(source, before_shown)
+    handlers = _Handlers(source, before_shown, merging)
     app = web.Application(middlewares=[guard(frozenset(hosts), PROBES, ENDPOINTS), handlers.bounded])
     app.on_response_prepare.append(harden)
     app.router.add_get("/", handlers.page)
@@ -106,9 +110,11 @@ async def serve(app: web.Application, *addresses: Address) -> web.AppRunner:
 
 
 class _Handlers:
-    def __init__(self, source: StatusSource, before_shown: BeforeShown | None) -> None:
+    def __init__(
+        self, source: StatusSource, before_shown: BeforeShown | None, merging: Merging | None
+    ) -> None:
         self._source = source
-        self._scrapes = Scrapes(source.snapshot, before_shown)
+        self._scrapes = Scrapes(source.snapshot, before_shown, merging)
         self._window = Window()
         self._busy = 0
 

@@ -24,6 +24,7 @@ from sidecar.config.values import (
     duration,
     one_of,
     text,
+    url,
     whole,
 )
 from sidecar.inference import ModelRef
@@ -114,6 +115,17 @@ class StateSection(Section):
     )
 
 
+class MetricsSection(Section):
+    """What else is shown on `/metrics`."""
+
+    merge: Annotated[str, PlainValidator(url("http://127.0.0.1:8002/metrics"))] | None = Field(
+        default=None,
+        description="The model server's own metrics, fetched at each scrape (1 s, 4 MiB at most) and put behind "
+        "ours. Then `process_*` are the server's.",
+        examples=["http://127.0.0.1:8002/metrics"],
+    )
+
+
 class PagingSection(Section):
     """When burning budgets page. Read by `sidecar rules`; a running sidecar decides nothing of it."""
 
@@ -149,7 +161,7 @@ class DrainSection(Section):
 class Settings(JudgedSection):
     """Everything. What judges traffic holds for every model when it stands at the top."""
 
-    later = frozenset({"metrics", "admin_token_file"})
+    later = frozenset({"admin_token_file"})
     listen: AddressValue = Field(
         default=Address("0.0.0.0", 18080),  # noqa: S104 - clients of a pod come from outside it
         description="Where clients connect. All interfaces: clients come from outside the pod.",
@@ -184,6 +196,7 @@ class Settings(JudgedSection):
         default=None,
         description="TLS towards the model server; default: none.",
     )
+    metrics: MetricsSection = Field(default=MetricsSection(), description="What else is shown on `/metrics`.")
     paging: PagingSection = Field(default=PagingSection(), description="When burning budgets page.")
     drain: DrainSection = Field(default=DrainSection(), description="How the sidecar leaves.")
     state: StateSection = Field(default=StateSection(), description="What survives a restart, and where.")

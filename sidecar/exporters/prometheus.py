@@ -32,8 +32,10 @@ _process = CollectorRegistry()
 ProcessCollector(registry=_process)
 
 
-def render(snapshot: Snapshot, accept: str = "") -> tuple[bytes, str]:
+def render(snapshot: Snapshot, accept: str = "", *, process: bool = True) -> tuple[bytes, str]:
     """The body of a scrape and its content type. `accept` is the request's header; any text will do.
+
+    `process` False leaves `process_*` out: another process shows its own.
 
     Safe in any thread: touches nothing but the snapshot and /proc/self.
     """
@@ -46,7 +48,7 @@ def render(snapshot: Snapshot, accept: str = "") -> tuple[bytes, str]:
     body = "".join(lines).encode("utf-8", "replace")
     if openmetrics:
         return body + generate_openmetrics(_process), OPENMETRICS  # type: ignore[no-untyped-call]
-    return body + generate_latest(_process), TEXT
+    return body + (generate_latest(_process) if process else b""), TEXT
 
 
 def prefers_openmetrics(accept: str) -> bool:

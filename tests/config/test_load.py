@@ -86,7 +86,8 @@ BAD = [
     ("tls: {cert: c.pem}", "tls.key: missing; give a value"),
     ("paging: {min_burn: 1}",
      "paging.min_burn: 1 is not allowed; give a burn rate above 3 and below 14.4, such as 4"),
-    ("metrics: {merge: http://h/metrics}", "metrics: not supported by this version; leave it out"),
+    ("metrics: {merge: h:8002}",
+     "metrics.merge: h:8002 is not allowed; give a URL such as http://127.0.0.1:8002/metrics"),
     ("state: {dir: []}", "state.dir: a list is not allowed; give the path of a directory"),
     ("state: {directory: /s}", "state.directory: no such key; the only key here is dir"),
     ("drift: {budget: 1}", "drift.budget: 1 is not allowed; give N false pages per "
@@ -323,8 +324,8 @@ def test_unknown_variables_only_warn_but_planned_keys_are_refused():
     }
     assert load(env=env).warnings == ("there is no such setting: SIDECAR_PORT, SIDECAR_SLOS__NOPE (ignored)",)
     with pytest.raises(ConfigError) as caught:
-        load(env={"SIDECAR_METRICS__MERGE": ":1"})
-    assert caught.value.problems == ["SIDECAR_METRICS__MERGE: not supported by this version; leave it out"]
+        load(env={"SIDECAR_ADMIN_TOKEN_FILE": "t"})
+    assert caught.value.problems == ["SIDECAR_ADMIN_TOKEN_FILE: not supported by this version; leave it out"]
 
 
 def test_settings_survive_the_journey_to_another_process(tmp_path):
