@@ -17,6 +17,7 @@ from aiohttp import web
 
 from sidecar import __version__, catalog, clock
 from sidecar.address import Address
+from sidecar.admin.merging import Merging
 from sidecar.admin.server import create_app, serve
 from sidecar.admin.status import Details
 from sidecar.cgroup import Cgroup
@@ -100,7 +101,7 @@ class Observing:
             self._otlp.goes_on_from(self._registry.snapshot())
         await self._tee.start()
         await self._catch_up(told or {}, supervisor)
-        self._runner = await serve(create_app(self, before_shown=self._state.keep), *self._admin_sockets())
+        self._runner = await serve(self._app(), *self._admin_sockets())
         await self._ingesting.start()
         loop = asyncio.get_running_loop()
         self._tasks.append(loop.create_task(self._tick()))
@@ -166,6 +167,16 @@ class Observing:
         }
 
     # --- the loop --------------------------------------------------------------------------------
+
+    def _app(self) -> web.Application:
+        """The admin server's application; it also shows the model server's metrics, if it is to."""
+        url, failures = self._settings.metrics.merge, self._registry.counter(catalog.MERGE_FAILURES)
+        if url is None:
+            return create_app(self, before_shown=self._state.keep)
+        for reason in catalog.MERGE_FAILURES.closed["reason"]:
+            failures.add(0, reason)
+        merging = Merging(url, lambda reason: failures.add(1, reason))
+        return create_app(self, before_shown=self._state.keep, merging=merging)
 
     def _admin_sockets(self) -> list[Address]:
         """Where the admin server listens: behind a supervisor also for clients of other hosts."""
