@@ -88,8 +88,8 @@ def test_commands_exist_with_these_flags(page: str, line: str):
 
 
 def complete(line: str) -> bool:
-    """Not `sidecar profile` alone, which only names the command, nor one that leaves something out."""
-    return "…" not in line and len(line.split("#")[0].split()) > 2
+    """Not `sidecar profile` alone, which only names the command, nor one that leaves something out or says `a|b`."""
+    return not set("…|") & set(line) and len(line.split("#")[0].split()) > 2
 
 
 def _subparsers(parser: cli._Parser) -> dict[str, cli._Parser]:
