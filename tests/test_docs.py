@@ -88,7 +88,7 @@ def test_commands_exist_with_these_flags(page: str, line: str):
 
 
 def complete(line: str) -> bool:
-    """Not `sidecar profile` alone, which only names the command, nor one that leaves something out or says `a|b`."""
+    """Not `sidecar profile` alone, which only names the command, nor one that leaves out or says `a|b`."""
     return not set("…|") & set(line) and len(line.split("#")[0].split()) > 2
 
 
