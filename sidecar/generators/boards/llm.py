@@ -18,11 +18,21 @@ from sidecar.generators.boards.panels import (
     graph,
     number,
 )
-from sidecar.generators.boards.queries import burn, busy, gauge, quantile, quantile_of, rate, share_or_none
+from sidecar.generators.boards.queries import (
+    BAD_OUTCOMES,
+    MODEL,
+    burn,
+    busy,
+    gauge,
+    quantile,
+    quantile_of,
+    rate,
+    share_or_none,
+)
 from sidecar.generators.links import GENERATION_UID, Links
 
 _ABOUT = "Generative models: time to first token, time per token, tokens, how answers end, stalls."
-_FAILED = 'reason=~"truncated|error"'
+_GENERATING = 'operation=~"chat|generate"'
 _NAME = "{{model_name}}"
 
 
@@ -59,7 +69,9 @@ def _numbers(links: Links) -> list[Panel]:
         links.runbook("InferenceTimeToFirstTokenBurn"),
     )
     failed = About(
-        "Answers cut or failed", "Share that the server cut short or ended with an error.", "percentunit"
+        "Answers cut or failed",
+        "Share that the server refused, cut short or ended with an error.",
+        "percentunit",
     )
     return [
         number(burning, Query(f"topk(3, {burn('time_to_first_token')} >= 0)", _NAME), width=4,
@@ -70,9 +82,14 @@ def _numbers(links: Links) -> list[Panel]:
         number(About("Tokens out", "Tokens a second that all models give.", "none"),
                Query(rate(catalog.TOKENS, where='kind="output"'), "tokens/s"), width=4, steps=PLAIN,
                otherwise="no tokens"),
-        number(failed, Query(share_or_none(catalog.GENERATION_ENDS, _FAILED), "answers"), width=4,
+        number(failed, Query(_failing(), "answers"), width=4,
                steps=((None, GREEN), (0.001, AMBER), (0.01, RED)), otherwise="no answers"),
     ]  # fmt: skip
+
+
+def _failing() -> str:
+    """Of requests, not of answers: one that was refused has no answer that could end."""
+    return share_or_none(REQUESTS, BAD_OUTCOMES).replace(MODEL, f"{MODEL},{_GENERATING}")
 
 
 def _speed(title: str, expr: str) -> Panel:
