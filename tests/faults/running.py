@@ -39,7 +39,7 @@ class Sidecar:
         return self._pids("sidecar.relay.worker")
 
     def observer_pid(self) -> int | None:
-        return next(iter(self._pids("sidecar.app")), None)
+        return next(iter(self._pids("sidecar.observer")), None)
 
     def _pids(self, module: str) -> list[int]:
         return [pid for pid in descendants(self.process.pid) if module in command(pid)]
