@@ -38,8 +38,9 @@ def test_each_signal_has_its_own_place(signal, protocol):
     assert signal.removesuffix("s") in path.lower()
 
 
-def test_a_redirect_is_not_followed():
-    with http_sink(307) as sink:
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(status):
+    with http_sink(status) as sink:
         error = refused(OtlpSettings(sink.endpoint + "/v1/metrics"))
 
     assert (str(error), error.again) == ("it answers with a redirect, which is not followed", False)
