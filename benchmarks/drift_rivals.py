@@ -31,7 +31,7 @@ class AlwaysFire:
     def hear(self, piece: Piece) -> None:
         """Take the next rows."""
         until = self._rows + len(piece.numbers)
-        self.alarms += range(-(-self._rows // 64) * 64 + 63, until, 64)
+        self.alarms += range(self._rows + (63 - self._rows) % 64, until, 64)
         self._rows = until
 
 

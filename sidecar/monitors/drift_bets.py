@@ -104,6 +104,10 @@ class Bets:
         """The evidence in nats that something changed, the columns together."""
         return self._gradual.together() - log(max(self._columns, 1))
 
+    def evidence(self, column: int) -> float:
+        """How much speaks against "nothing changed" in a column, in nats: its stakes, or what it just won."""
+        return max(self._gradual.of_column(column), self._severe.last_won.get(column, 0.0), 0.0)
+
     def backed(self, needed: float) -> list[int]:
         """Signals of columns whose own evidence that something changed passes `needed` nats for the model."""
         return self._gradual.best(needed + log(self._columns)) if self._columns else []
@@ -147,6 +151,7 @@ class _Book:
         self._starts = np.searchsorted(self._column, np.arange(len(layout.columns)))
         self._weight = _log_weights(self._column, self._on_bin)
         self._per_amount = self._per_row = np.zeros(len(bets), dtype=np.float32)
+        self.last_won: dict[int, float] = {}
 
     def calibrate(self, mean: Floats, shares: Floats, rows: Floats, inflation: Floats, extra: Floats) -> None:
         like, stretch = self._like, np.maximum(inflation[self._like], 1.0)
@@ -173,11 +178,14 @@ class _Book:
         self.log = np.maximum(stakes, _SMALLEST)
 
     def won(self, needed: float) -> list[int]:
+        self.last_won = {}
         stakes = self.log + self._weight
         if not len(stakes) or stakes.max() < needed - _MOST_BETS:
             return []
         blamed = []
-        for column in np.flatnonzero(self._together_by_column(stakes) >= needed).tolist():
+        together = self._together_by_column(stakes)
+        self.last_won = {at: float(together[at]) for at in np.flatnonzero(together >= needed).tolist()}
+        for column in self.last_won:
             own = np.flatnonzero(self._column == column)
             blamed.append(int(self._signal[own[self._foremost(stakes[own], self._on_bin[own], needed)]]))
             self.log[own] = _SMALLEST
@@ -193,6 +201,11 @@ class _Book:
             own = np.flatnonzero(self._column == column)
             found.append(int(self._signal[own[np.argmax(stakes[own])]]))
         return found
+
+    def of_column(self, column: int) -> float:
+        """The evidence of one column."""
+        stakes = (self.log + self._weight)[self._column == column]
+        return float(np.logaddexp.reduce(stakes)) if len(stakes) else 0.0
 
     def together(self) -> float:
         stakes = self.log + self._weight

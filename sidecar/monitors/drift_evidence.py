@@ -172,6 +172,11 @@ class Evidence:
         order = [at % RECENT_BATCHES for at in range(max(self.batches - batches, 0), self.batches)]
         return float(self._ring_total[order, signal].sum() / max(self._ring_rows[order, signal].sum(), 1.0))
 
+    def counts(self, batches: int) -> Counts:
+        """Rows of each bin in the newest `batches` (at most 16)."""
+        order = [at % WINDOW_BATCHES for at in range(max(self.batches - batches, 0), self.batches)]
+        return np.asarray(self._ring_counts[order].sum(axis=0, dtype=np.int64))
+
     def inflation(self, signal: int) -> float:
         """How much more its batches vary than independent rows would."""
         return float(self._inflation[signal])

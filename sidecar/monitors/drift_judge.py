@@ -21,7 +21,7 @@ from sidecar.monitors.drift_budget import BatchRate, evidence_needed
 from sidecar.monitors.drift_evidence import RECENT_BATCHES, Evidence
 from sidecar.monitors.drift_layout import Counts, DriftLayout
 from sidecar.monitors.drift_pace import Pace
-from sidecar.monitors.drift_scores import distances
+from sidecar.monitors.drift_scores import distances, largest_moves
 from sidecar.monitors.drift_signals import Signals
 from sidecar.monitors.drift_verdict import Level, Verdict
 from sidecar.policy import YEAR_SECONDS
@@ -270,11 +270,14 @@ class Judge:
         it = self.signals.all[signal]
         lasting = min(max(self.evidence.lasting(signal), 1), len(self._starts))
         since_row, since_time = self._starts[-lasting]
-        psi = distances(self.layout, self.evidence.window).psi[it.column]
+        # Of the rows since the change: the window as a whole is still of before.
+        counts = self.evidence.counts(lasting)
+        psi = distances(self.layout, counts).psi[it.column]
         return Verdict(
             self._model, it.kind, it.name, it.signal, level, it.effect.unit, self.rows - 1, time, since_row,
             since_time, float(self.evidence.baseline[signal]), self.evidence.mean(signal, lasting),
-            float(psi), why,
+            float(psi), why, largest_moves(self.layout, counts, it.column),
+            self.evidence.bets.evidence(it.column),
         )  # fmt: skip
 
     def verdicts(self) -> Iterable[Verdict]:

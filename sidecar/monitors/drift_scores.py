@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sidecar.monitors.drift_layout import DriftLayout
+from sidecar.monitors.drift_layout import ColumnBins, DriftLayout
+from sidecar.names import clean
 from sidecar.reference import ColumnType
 
 Floats = npt.NDArray[np.float64]
@@ -46,6 +47,40 @@ def distances(layout: DriftLayout, window: npt.NDArray[np.int64]) -> Distances:
     js = np.add.reduceat(to_middle, starts) / 2
     tv = np.add.reduceat(np.abs(live - reference), starts) / 2
     return Distances(np.where(some, psi - bias, 0.0), np.where(some, js, 0.0), np.where(some, tv, 0.0))
+
+
+def largest_moves(
+    layout: DriftLayout, window: npt.NDArray[np.int64], at: int, most: int = 5
+) -> tuple[tuple[str, float, float], ...]:
+    """The bins of a column whose share moved most: what they hold, the reference's share, that of now."""
+    column = layout.columns[at]
+    own = slice(column.start, column.stop)
+    rows = int(window[own].sum())
+    if not rows:
+        return ()
+    known, live = layout.shares[own], window[own] / rows
+    order = np.argsort(-np.abs(live - known))[:most].tolist()
+    return tuple(
+        (_held(column, i), round(float(known[i]), 4), round(float(live[i]), 4))
+        for i in order
+        if live[i] != known[i]
+    )
+
+
+def _held(column: ColumnBins, at: int) -> str:
+    """What a bin holds, for people."""
+    binning, edges = column.binning, column.profile.edges
+    if at == binning.null:
+        return "null"
+    if at >= binning.values:
+        return "invalid"
+    if binning.levels:
+        return clean(binning.levels[at]) if at < len(binning.levels) else "other"
+    if not edges:
+        return "any value"
+    if at == 0:
+        return f"up to {edges[0]:.4g}"
+    return f"{edges[at - 1]:.4g} to {edges[at]:.4g}" if at < len(edges) else f"above {edges[-1]:.4g}"
 
 
 def kolmogorov_smirnov(layout: DriftLayout, window: npt.NDArray[np.int64]) -> Floats:

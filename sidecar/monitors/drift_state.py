@@ -18,11 +18,11 @@ from sidecar.monitors.drift_judge import Judge
 from sidecar.monitors.drift_verdict import Level, Verdict
 
 # Another meaning of what is written needs another number.
-VERSION = 2
+VERSION = 3
 _ARRAYS = {"<f8": np.float64, "<f4": np.float32, "<i8": np.int64, "<i4": np.int32}
 _MAX_ITEMS = 50_000_000
 _TIMES = ("time", "since_time", "ended_time")
-_NUMBERS = ("before", "after", "psi")
+_NUMBERS = ("before", "after", "psi", "evidence")
 
 
 def save(judge: Judge) -> dict[str, Any]:
@@ -72,6 +72,7 @@ def _verdict(document: Mapping[str, Any], moved: Callable[[float], float]) -> Ve
     for name in _TIMES:
         if known[name] is not None:
             known[name] = moved(float(known[name]))
+    known["shares"] = tuple((str(held), float(was), float(now)) for held, was, now in known["shares"])
     for name in _NUMBERS:
         known[name] = math.nan if known[name] is None else float(known[name])  # JSON has no NaN
     return Verdict(**known)

@@ -18,7 +18,9 @@ class Verdict:
 
     `row` is the 0-based row of the model at which it was raised, `since_row` where the change seems to
     begin; times are monotonic seconds. `before` and `after` are in `unit`: deviations of the reference's
-    normal scores ("sd") or a share of rows ("share"). `why` is a sentence for people.
+    normal scores ("sd") or a share of rows ("share"). `why` is a sentence for people. `shares` are the bins
+    that moved most: what they hold, their share in the reference and now. `evidence` is how sure it is, in
+    nats: by chance it would be as much in one of e^evidence batches.
     """
 
     model: str
@@ -35,6 +37,8 @@ class Verdict:
     after: float
     psi: float
     why: str
+    shares: tuple[tuple[str, float, float], ...] = ()
+    evidence: float = 0.0
     ended_row: int | None = None
     ended_time: float | None = None
 
@@ -42,6 +46,16 @@ class Verdict:
     def standing(self) -> bool:
         """Whether the change still holds."""
         return self.level is not Level.EVENT and self.ended_row is None
+
+    def line(self) -> str:
+        """Everything of note as `key=value`, for a log."""
+        said = (
+            f"drift {self.level.value}: model={self.model} {self.kind}={self.name} signal={self.signal} "
+            f"before={self.before:.4g} after={self.after:.4g} unit={self.unit} psi={self.psi:.3f} "
+            f"evidence={self.evidence:.1f} row={self.row} since_row={self.since_row}: {self.why}"
+        )
+        moved = "; ".join(f"{name}: {before:.1%} -> {now:.1%}" for name, before, now in self.shares)
+        return f"{said}; shares: {moved}" if moved else said
 
     @property
     def score(self) -> float:

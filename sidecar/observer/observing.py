@@ -23,7 +23,7 @@ from sidecar.admin.status import Details
 from sidecar.cgroup import Cgroup
 from sidecar.config import Settings
 from sidecar.ingest.ingesting import Ingesting
-from sidecar.monitors.drift_verdict import Verdict
+from sidecar.monitors.drift_verdict import Level, Verdict
 from sidecar.monitors.quality_problems import Problem
 from sidecar.observer.budget import Pacer
 from sidecar.observer.pipeline import Pipeline
@@ -57,6 +57,7 @@ class Observing:
         self._pacer = pacer
         self._pipeline = Pipeline(settings)
         self._registry = self._pipeline.registry
+        self._pipeline.drift.on_verdict = _log_verdict
         self._tee = TeeServer(self._pipeline.observer, tee)
         ingest = settings.ingest
         self._ingesting = Ingesting(
@@ -250,6 +251,12 @@ def _told(problem: Problem) -> dict[str, Any]:
     times = {"since": clock.wall_of(problem.since), "last": clock.wall_of(problem.last)}
     told = {key: getattr(problem, key) for key in ("model", "feature", "problem", "text")}
     return {**told, **times}
+
+
+def _log_verdict(verdict: Verdict) -> None:
+    """Tickets and pages; events may be many, and nobody need act on them."""
+    if verdict.level is not Level.EVENT:
+        log.warning("%s", verdict.line())
 
 
 def _shown(verdict: Verdict) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """What drift says, and above all what it does not say, on streams whose truth is known."""
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -377,3 +380,31 @@ def test_the_version_survives_a_restart_and_a_quiet_night():
     saved = {name: drift_state.encoded(state) for name, state in watch.monitor.state().items()}
     after.monitor.restore(saved, lambda at: at, 5.0)
     assert labels(after) == {"1"}
+
+
+def test_a_verdict_says_what_moved_how_far_since_when_and_how_sure():
+    watch = in_control()
+    changed(watch, more_rows(1_000)[:, 0] + 2.0)
+    verdict = watch.first(Level.PAGE)
+    held, before, now = verdict.shares[0]
+    assert held.startswith("above ")
+    assert (before, now > 0.3) == (pytest.approx(0.05, abs=0.01), True)
+    assert verdict.evidence > 20
+    line = verdict.line()
+    assert line.startswith("drift page: model=m feature=f0 signal=location before=")
+    assert f"since_row={verdict.since_row}" in line
+    assert f"{held}: {before:.1%} -> {now:.1%}" in line
+    json.dumps(asdict(verdict))
+
+
+def test_the_share_table_names_categories_of_the_reference_only():
+    builder = ProfileBuilder()
+    builder.add(10_000, {"region": ["n", "s"] * 5_000})
+    watch = Watch(builder.reference())
+    rng = np.random.default_rng(5)
+    for rows, share in ((10_000, 0.0), (1_000, 0.6)):
+        values = np.where(rng.random(rows) < share, "secret", rng.choice(["n", "s"], rows)).tolist()
+        watch.monitor.fold(Batch("m", "1", rows, 0.0, 0.0, {"region": streams.levels("region", values)}))
+    shares = {held: now for held, _, now in watch.first(Level.PAGE).shares}
+    assert set(shares) <= {"n", "s", "other", "null", "invalid"}
+    assert shares["other"] > 0.3
