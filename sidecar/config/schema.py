@@ -120,8 +120,8 @@ class MetricsSection(Section):
 
     merge: Annotated[str, PlainValidator(url("http://127.0.0.1:8002/metrics"))] | None = Field(
         default=None,
-        description="The model server's own metrics, fetched at each scrape (1 s, 4 MiB at most) and put behind "
-        "ours. Then `process_*` are the server's.",
+        description="The model server's own metrics, fetched at each scrape (1 s, 4 MiB at most) and put "
+        "behind ours. Then `process_*` are the server's.",
         examples=["http://127.0.0.1:8002/metrics"],
     )
 
