@@ -37,8 +37,10 @@ def references(tree: dict[str, Any], check: Callable[[str], object]) -> Iterator
 
 def _reference(path: Path, file: str, check: Callable[[str], object]) -> Iterator[Problem]:
     if not os.path.isfile(file):
-        name = os.path.basename(file) or "reference.json"
-        yield path, f"no file at {file}; make one with: sidecar profile DATA -o {name}"
+        place = file if file.isprintable() else ascii(file)
+        name = os.path.basename(file) if file.isprintable() else ""
+        name = name or "reference.json"
+        yield path, f"no file at {place}; make one with: sidecar profile DATA -o {name}"
         return
     try:
         check(file)

@@ -6,7 +6,7 @@ loaded when there is an expression to read.
 
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
+from pydantic import PlainSerializer, PlainValidator
 
 from sidecar.config.values import refusal, text
 
@@ -59,5 +59,7 @@ _name = text("the name of a feature")
 _pattern = text("a path such as /score or /fraud/*")
 
 Expression = Annotated[str, PlainValidator(expression)]
-NamesOrExpression = Annotated[str | tuple[str, ...], PlainValidator(names_or_expression)]
+# What pydantic knows of a plain validator is its type, and it would warn of the list that a tuple becomes.
+_AS_IT_IS = PlainSerializer(lambda value: value, return_type=Any)
+NamesOrExpression = Annotated[str | tuple[str, ...], PlainValidator(names_or_expression), _AS_IT_IS]
 PathPattern = Annotated[str, PlainValidator(pattern)]

@@ -456,6 +456,7 @@ def outcome(text: str) -> Settings | list[str]:
 
 
 @given(TREES)
+@example({"reference": "\x1f"})
 @settings(max_examples=150, deadline=None)
 def test_any_tree_is_settings_or_printable_sentences(tree):
     result = outcome(yaml.safe_dump(tree))
