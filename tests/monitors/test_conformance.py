@@ -78,8 +78,10 @@ class Everything:
             POLICIES, references,
         )  # fmt: skip
         in_flight = InFlight(registry, list)
-        self.monitors = [Traffic(registry), Versions(registry, POLICIES), UndecodedExchanges(registry), Generations(registry), in_flight,
-                         objectives, self.rows]  # fmt: skip
+        self.monitors = [
+            Traffic(registry), Versions(registry, POLICIES), UndecodedExchanges(registry),
+            Generations(registry), in_flight, objectives, self.rows,
+        ]  # fmt: skip
         registry.before_snapshot(self.rows.flush)
 
     def observe(self, seen: Exchange, said: Inference) -> None:
