@@ -28,7 +28,10 @@ FEATURE_STATES = (
     "valid", "missing", "null", "nan", "inf", "wrong_type", "out_of_range", "unseen_category",
 )  # fmt: skip
 INVALID_REASONS = ("nan", "inf", "null", "wrong_shape")
-SLOS = ("availability", "latency", "time_to_first_token", "feature_availability", "prediction_validity")
+SLOS = (
+    "availability", "latency", "time_to_first_token", "feature_availability", "prediction_validity",
+    "freshness",
+)  # fmt: skip
 OTHER_KINDS = ("probe", "metadata", "metrics", "admin", "cors", "other")
 OTLP_SIGNALS = ("metrics", "traces", "logs")
 INGEST_SOURCES = ("kserve", "seldon", "other", "envoy")

@@ -192,6 +192,11 @@ class SlosSection(Section):
         default=None,
         description="Off by default: a single invalid prediction already raises a ticket.",
     )
+    freshness: ObjectiveSection | None = Field(
+        default=None,
+        description="Off by default. Rows in which no timestamp is older than the `max_age` of its feature; "
+        "without such a feature there is nothing to judge.",
+    )
 
     def objectives(self, base: tuple[Objective, ...]) -> tuple[Objective, ...]:
         """`base` with the objectives set here in place of, or besides, its own."""

@@ -76,6 +76,7 @@ ALERT_OF = {
     "time_to_first_token": "InferenceTimeToFirstTokenBurn",
     "feature_availability": "InferenceFeatureAvailabilityBurn",
     "prediction_validity": "InferencePredictionValidityBurn",
+    "freshness": "InferenceFreshnessBurn",
 }
 BAD_EVENT = {
     "availability": "inference requests fail",
@@ -83,6 +84,7 @@ BAD_EVENT = {
     "time_to_first_token": "streamed answers begin later than the threshold",
     "feature_availability": "rows lack a required feature",
     "prediction_validity": "predictions are not usable (NaN, infinite, null or of the wrong shape)",
+    "freshness": "rows hold data older than it may be",
 }
 
 

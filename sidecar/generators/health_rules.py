@@ -21,6 +21,7 @@ WEIGHTS = {
     "latency": "0.15",
     "time_to_first_token": "0.15",
     "prediction_validity": "0.1",
+    "freshness": "0.1",
 }
 # A component is 1 while its budget lasts (a burn of 1) and 0 where the fast tier would page.
 _WORST = TIERS[0].burn

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from sidecar import catalog_quality as catalog
 from sidecar.batch import Batch
+from sidecar.catalog import SLO_EVENTS
 from sidecar.monitors.quality_chance import is_surge
 from sidecar.monitors.quality_problems import Problems
 from sidecar.names import clean
@@ -34,6 +35,7 @@ class Freshness:
         self, registry: Registry, policies: Policies, problems: Problems, wall_of: Callable[[float], float]
     ) -> None:
         self._ages = registry.histogram(catalog.FEATURE_AGE)
+        self._events = registry.counter(SLO_EVENTS)
         self._policies = policies
         self._problems = problems
         self._wall_of = wall_of
@@ -48,6 +50,8 @@ class Freshness:
             oldest = self._max_age(batch.model, name)
             if oldest is not None and batch.trusted:
                 self._judge(batch, name, ages, oldest)
+        if any(objective.slo == "freshness" for objective in self._policies.of(batch.model).objectives):
+            self._count_rows(batch)
 
     def tick(self, now: float) -> None:
         """Nothing here depends on time passing."""
@@ -59,6 +63,21 @@ class Freshness:
             known = column.times[~np.isnan(column.times)]
             if known.size:
                 yield name, np.maximum(self._wall_of(batch.last) - known, 0.0)
+
+    def _count_rows(self, batch: Batch) -> None:
+        """Good and bad rows of the objective: in a bad one some feature is older than it may be."""
+        known = np.zeros(batch.rows, bool)
+        stale = np.zeros(batch.rows, bool)
+        now = self._wall_of(batch.last)
+        for name, column in batch.features.items():
+            oldest = self._max_age(batch.model, name)
+            if column.times is None or oldest is None or len(column.times) != batch.rows:
+                continue
+            known |= ~np.isnan(column.times)
+            stale |= now - column.times > oldest  # of an unknown time this is False
+        bad = int(stale.sum())
+        self._events.add(int(known.sum()) - bad, batch.model, batch.version, "freshness", "good")
+        self._events.add(bad, batch.model, batch.version, "freshness", "bad")
 
     def _max_age(self, model: str, name: str) -> float | None:
         expectations = self._policies.of(model).expectations

@@ -1,6 +1,7 @@
 """Timestamps: how old they are when they arrive, and when that is too old."""
 
 import time
+from decimal import Decimal
 
 import pytest
 
@@ -10,6 +11,7 @@ from sidecar.monitors.rows import Rows
 from sidecar.policy import ModelPolicy, Policies
 from sidecar.reference import ColumnType, Expectation
 from sidecar.registry import Registry
+from sidecar.slo import Objective
 from tests.fakes import OneReference, exchange, inference
 
 NOW = 1_700_000_000.0
@@ -85,3 +87,27 @@ def test_a_feed_that_fell_behind_is_a_problem_and_stragglers_are_not(rows, regis
 def test_what_is_no_time_has_no_age(rows, registry):
     rows.observe(exchange(), inference(as_of=["yesterday", True, float("nan"), 10**400, 1e300]))
     assert registry.value("inference_feature_age_seconds") == 0
+
+
+def test_the_objective_counts_rows_by_their_oldest_timestamp_and_leaves_out_those_without(registry, problems):
+    expected = Expectation(ColumnType.TIMESTAMP, max_age=300.0)
+    unlimited = Expectation(ColumnType.TIMESTAMP)
+    policy = ModelPolicy(
+        objectives=(Objective("freshness", Decimal(99)),),
+        expectations={"as_of": expected, "seen": expected, "born": unlimited},
+    )
+    policies = Policies(policy)
+    rows = Rows([Freshness(registry, policies, problems, lambda moment: NOW)], policies, OneReference())
+    registry.before_snapshot(rows.flush)
+    old, new = NOW - 600, NOW - 60
+    rows.observe(
+        exchange(),
+        inference(as_of=[new, old, new, None], seen=[new, new, None, None], born=[old, old, old, old]),
+    )
+    assert registry.value("inference_slo_events_total", slo="freshness", result="good") == 2
+    assert registry.value("inference_slo_events_total", slo="freshness", result="bad") == 1
+
+
+def test_rows_are_no_events_of_an_objective_that_nobody_set(rows, registry):
+    rows.observe(exchange(), inference(as_of=[NOW - 600]))
+    assert registry.value("inference_slo_events_total", slo="freshness") == 0

@@ -27,6 +27,7 @@ _OBJECTIVES = (
         "predictions that cannot be used",
         "InferencePredictionValidityBurn",
     ),
+    ("freshness", "Freshness", "rows with data that is too old", "InferenceFreshnessBurn"),
 )
 # Labels of an alert in the order in which a person reads them; others follow.
 _FIRST = ("severity", "alertname", "model_name", "slo", "burnrate_tier", "kind", "name", "feature", "output")
@@ -51,13 +52,13 @@ def _burning(links: Links, slo: str, title: str, meaning: str, alert: str) -> Pa
         links.runbook(alert),
     )
     query = Query(f"topk(3, {burn(slo)} >= 0)", "{{model_name}}")
-    return number(about, query, width=4, steps=BURNING, otherwise="no traffic or no objective")
+    return number(about, query, width=3, steps=BURNING, otherwise="no traffic or no objective")
 
 
 def _pages() -> Panel:
     about = About("Pages firing", "Alerts of severity page that fire now.", "none")
     query = Query(f"{firing('page')} or vector(0)", "pages")
-    return number(about, query, width=4, steps=((None, GREEN), (1, RED)), otherwise="0")
+    return number(about, query, width=6, steps=((None, GREEN), (1, RED)), otherwise="0")
 
 
 def _budgets() -> Panel:
