@@ -8,9 +8,10 @@ payload; then `undecoded` says why, and the columns of the side that could not b
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 UNKNOWN = "unknown"
 
@@ -19,7 +20,8 @@ MISSING: Any = type("Missing", (), {"__repr__": lambda self: "MISSING", "__slots
 
 
 # One value per row.
-Values = Sequence[Any] | npt.NDArray[Any]
+# Named in quotes: the catalogue is read by processes that never load numpy, 15 MB.
+Values: TypeAlias = "Sequence[Any] | npt.NDArray[Any]"
 
 
 class Operation(StrEnum):

@@ -37,6 +37,12 @@ def test_a_relay_worker_loads_the_standard_library_uvloop_and_its_own_words_only
     assert ours <= OUR_WORDS_IN_RELAY
 
 
+def test_the_supervisor_loads_the_standard_library_and_our_own_words_only():
+    """It lives beside the relay for ever, and every megabyte of it is a megabyte of each pod."""
+    tops = {name.partition(".")[0] for name in imported("sidecar.supervisor.__main__")}
+    assert tops & FORBIDDEN_IN_RELAY == set()
+
+
 def test_the_command_line_explains_itself_without_numpy_or_pydantic():
     tops = {name.partition(".")[0] for name in imported("sidecar.cli")}
     assert tops & FORBIDDEN_IN_RELAY == set()

@@ -44,6 +44,9 @@ _TICK_SECONDS = 0.25
 _ALIVE_SECONDS = 5.0
 # What waits in a socket of this machine is read in microseconds; a busy loop takes longer to look.
 _CATCH_UP_SECONDS = 0.05
+# Each page that the supervisor shows meanwhile is followed by another line: whoever asks often must not keep
+# us from ever answering.
+_CATCH_UP_AT_MOST_SECONDS = 1.0
 # Half of what an observer is given to leave when its memory has to go.
 _LAST_SAVE_SECONDS = 1.0
 
@@ -209,7 +212,8 @@ class Observing:
         Prometheus, which then counts all of it anew.
         """
         self._hear(told)
-        while supervisor is not None and (line := await _waiting(supervisor)):
+        latest = clock.monotonic() + _CATCH_UP_AT_MOST_SECONDS
+        while supervisor is not None and clock.monotonic() < latest and (line := await _waiting(supervisor)):
             self._hear(json.loads(line))
 
     def _hear(self, message: dict[str, Any]) -> None:

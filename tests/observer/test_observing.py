@@ -57,6 +57,28 @@ async def test_the_first_page_has_all_that_the_supervisor_has_shown_meanwhile(tm
         ours.close()
 
 
+async def test_a_supervisor_that_goes_on_telling_does_not_keep_the_first_page_back(tmp_path: Path):
+    """It tells of each page it shows in our absence: whoever asks often would never hear from us."""
+    ours, theirs = socket.socketpair()
+    reader, writer = await asyncio.open_unix_connection(sock=theirs)
+
+    async def tell() -> None:
+        while True:
+            ours.send(json.dumps({"supervisor": figures(2)}).encode() + b"\n")
+            await asyncio.sleep(0.01)
+
+    telling = asyncio.create_task(tell())
+    observing = Observing(Settings(), str(tmp_path / "tee"), Address(path=str(tmp_path / "admin")))
+    try:
+        await asyncio.wait_for(observing.start({}, reader), 30)
+        assert total(await first_page(tmp_path / "admin"), "sidecar_build_info") == 1
+    finally:
+        telling.cancel()
+        await observing.stop()
+        writer.close()
+        ours.close()
+
+
 def test_verdicts_come_newest_first_whichever_model_they_are_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
