@@ -7,6 +7,8 @@ from tests.dashboards.boards import Question
 
 # Question → why no demo has anything to show for it. At most one in twenty may be here.
 NOTHING_TO_SHOW: Mapping[str, str] = {
+    "inference-model / Freshness burn / A": "no feature of the demos is a timestamp",
+    "inference-on-call / Freshness burn / A": "no feature of the demos is a timestamp",
     "inference-sidecar / Not delivered, not saved / A": "the demos have no collector to export to",
     "inference-sidecar / Observations without a series of their own / A": "no family is full in a demo",
 }
