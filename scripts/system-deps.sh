@@ -12,6 +12,7 @@ declare -A package_of=(
     [ip]=iproute2
     [curl]=curl
     [strace]=strace
+    [systemd-analyze]=systemd
 )
 
 missing() {

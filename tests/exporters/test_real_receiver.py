@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import rotel
 
 from sidecar.exporters import otlp_records, otlp_spans
 from sidecar.exporters.otlp_batches import Batches
@@ -24,7 +25,6 @@ from tests.exporters.sinks import Sink, closed_port, http_sink
 from tests.exporters.test_otlp_batches import RECORD, SPAN
 from tests.exporters.translation import series_of_otlp
 
-rotel = pytest.importorskip("rotel")
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
