@@ -93,7 +93,9 @@ def test_the_title_tells_from_another_tab_that_something_is_bad():
 
 @pytest.mark.parametrize("registry", [Registry(), filled_registry()])
 def test_every_registry_has_a_page(registry):
-    read(page(status(registry.snapshot(), None, {})))
+    html = page(status(registry.snapshot(), None, {}))
+    read(html)
+    assert "inference-sidecar</title>" in html
 
 
 def test_a_lone_surrogate_does_not_cost_the_page():

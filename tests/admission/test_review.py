@@ -142,7 +142,9 @@ _JSON = st.recursive(
 def test_no_pod_however_odd_is_kept_from_starting(spec, annotations):
     odd = asking(spec)
     odd["metadata"]["annotations"] = annotations
-    applied(odd, answered(body(odd), injection()))
+    response = answered(body(odd), injection())
+    assert response["allowed"] is True
+    applied(odd, response)
 
 
 def test_nothing_of_a_pod_is_logged_or_repeated(described, caplog):

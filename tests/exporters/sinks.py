@@ -4,6 +4,8 @@ import asyncio
 import logging
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent import futures
@@ -201,3 +203,24 @@ def _listener() -> socket.socket:
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     return listener
+
+
+def seconds_to_end(program: str, timeout: float) -> float:
+    """What a Python program says it took to end while its collector says nothing.
+
+    It gets the collector's address, waits for a line on stdin, and prints the seconds.
+    """
+    with hanging_sink() as sink:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, sink.endpoint],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert sink.arrived.wait(30)
+        out, err = process.communicate("\n", timeout=timeout)
+
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    return float(out)
