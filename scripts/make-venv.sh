@@ -6,7 +6,8 @@ venv=$1
 
 for python in python3.13 python3.12 python3.11 python3 none; do
     command -v "$python" >/dev/null || continue
-    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' && break
+    # A shim of pyenv for a version that is not chosen is there, fails and says much about it.
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break
 done
 if [ "$python" = none ] || ! command -v "$python" >/dev/null; then
     echo "Python 3.11 or newer is needed; on Debian or Ubuntu: sudo apt-get install python3.11 python3.11-venv" >&2
