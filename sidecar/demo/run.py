@@ -54,6 +54,7 @@ async def _demo(
             "starting a model server, the sidecar" + (", Prometheus and Alertmanager" if programs else "")
         )
         async with stack(data, programs, story.backend) as parts:
+            view.say(f"status page, while it runs: {parts.admin_url}/")
             director = Director(
                 parts, clients(story, parts.url, data), scenes, view,
                 alarms=story.alarms, objectives=story.objectives,
