@@ -23,6 +23,8 @@ _DRIFT = "InferenceDrift"
 _INVALID = "InferencePredictionsInvalid"
 # The version stays: at 03:00 it is what decides between rolling back and calling the data team.
 _OUTPUT = by("model_name", "model_version", "output")
+# Empty for an hour after a change of version, while rows of both are judged together.
+_OF_VERSION = "{{ with $labels.model_version }}, of version {{ . }}{{ end }}"
 
 
 def groups(durations: Durations, links: Links) -> list[Group]:
@@ -43,7 +45,7 @@ def _drift(severity: Severity, durations: Durations, links: Links) -> Alert:
         severity,
         f"{words.MODEL}: the {words.KIND} {words.NAME} has drifted from its reference",
         f"{words.SHARE} of the replicas of {words.MODEL} hold the verdict of level {severity.value} for the "
-        f"{words.KIND} {words.NAME}, of version {words.VERSION}.{about_model.notes(durations)}",
+        f"{words.KIND} {words.NAME}{_OF_VERSION}.{about_model.notes(durations)}",
         links.annotations(_DRIFT, model=True),
         labels=about_model.OWNER,
     )
