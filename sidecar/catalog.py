@@ -5,7 +5,7 @@ Label sets are fixed here; every label is either a closed set (`closed`), config
 decision record.
 """
 
-from sidecar import catalog_generation, catalog_quality
+from sidecar import catalog_generation, catalog_labels, catalog_quality
 from sidecar.exchange import Outcome
 from sidecar.inference import Operation, Undecoded
 from sidecar.metric import Metric, MetricKind
@@ -30,7 +30,7 @@ FEATURE_STATES = (
 INVALID_REASONS = ("nan", "inf", "null", "wrong_shape")
 SLOS = (
     "availability", "latency", "time_to_first_token", "feature_availability", "prediction_validity",
-    "freshness",
+    "freshness", "quality",
 )  # fmt: skip
 OTHER_KINDS = ("probe", "metadata", "metrics", "admin", "cors", "other")
 OTLP_SIGNALS = ("metrics", "traces", "logs")
@@ -309,5 +309,6 @@ ALL: tuple[Metric, ...] = (
     *(value for value in list(globals().values()) if isinstance(value, Metric)),
     *catalog_generation.ALL,
     *catalog_quality.ALL,
+    *catalog_labels.ALL,
 )
 BY_NAME: dict[str, Metric] = {metric.name: metric for metric in ALL}

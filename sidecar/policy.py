@@ -27,6 +27,19 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """How a prediction is compared with its label; "" and "auto": as the values say.
+
+    `positive` is the class that a score is the probability of; a score of `threshold` predicts it.
+    """
+
+    output: str = ""
+    task: str = "auto"
+    positive: str = ""
+    threshold: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class ModelPolicy:
     """Everything configured for one model. `reference` is a path; `drift_page` False keeps drift a ticket.
 
@@ -41,6 +54,7 @@ class ModelPolicy:
     drift_page: bool = True
     drift_seconds_per_page: float = YEAR_SECONDS
     drift_replicas: int = 1
+    judgement: Judgement = Judgement()
     features_from: str = "reference"
     owner: str = ""
     runbook: str = ""

@@ -13,11 +13,15 @@ PATIENCE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A share of good events to reach. `objective` is in percent; `threshold` in seconds, if it has one."""
+    """A share of good events to reach. `objective` is in percent; `threshold` in seconds, if it has one.
+
+    `tolerance`: how far off a number may be and still be right, in its own unit (quality only).
+    """
 
     slo: str
     objective: Decimal
     threshold: float | None = None
+    tolerance: float | None = None
 
     @property
     def ratio(self) -> Decimal:

@@ -26,10 +26,11 @@ from sidecar.config.values import (
     Percentage,
     Runbook,
     duration,
+    not_negative,
     one_of,
     whole,
 )
-from sidecar.policy import ModelPolicy, PayloadRule, Segment
+from sidecar.policy import Judgement, ModelPolicy, PayloadRule, Segment
 from sidecar.reference import ColumnType, Expectation
 from sidecar.slo import Objective
 
@@ -169,6 +170,17 @@ class FirstTokenSection(ObjectiveSection):
     )
 
 
+class QualityObjectiveSection(ObjectiveSection):
+    """How many labelled predictions must turn out right."""
+
+    tolerance: Annotated[float, PlainValidator(not_negative)] | None = Field(
+        default=None,
+        description="How far off a predicted number may be and still be right, in the label's unit. Needed "
+        "for models that predict numbers, without it they are not judged; classes are right or wrong.",
+        examples=["0.1"],
+    )
+
+
 class SlosSection(Section):
     """The objectives. Availability and feature availability always exist; the others when set."""
 
@@ -197,6 +209,11 @@ class SlosSection(Section):
         description="Off by default. Rows in which no timestamp is older than the `max_age` of its feature; "
         "without such a feature there is nothing to judge.",
     )
+    quality: QualityObjectiveSection | None = Field(
+        default=None,
+        description="Off by default. Predictions whose label came: right, or within `tolerance`; those "
+        "without a label are left out.",
+    )
 
     def objectives(self, base: tuple[Objective, ...]) -> tuple[Objective, ...]:
         """`base` with the objectives set here in place of, or besides, its own."""
@@ -205,7 +222,8 @@ class SlosSection(Section):
             section = getattr(self, slo)
             if section is not None:
                 threshold = getattr(section, "threshold", None)
-                chosen[slo] = Objective(slo, section.objective, threshold)
+                tolerance = getattr(section, "tolerance", None)
+                chosen[slo] = Objective(slo, section.objective, threshold, tolerance)
         return tuple(chosen.values())
 
 
@@ -226,6 +244,37 @@ class DriftSection(Section):
         default=None,
         description="How many replicas of the model share the budget. Default 1.",
     )
+
+
+class QualitySection(Section):
+    """How a prediction is compared with its label."""
+
+    output: Name | None = Field(
+        default=None,
+        description="Which output is judged where an answer has several. Default: the first that holds "
+        "classes, else the second of two probabilities, else the first.",
+        examples=["predict_proba[1]"],
+    )
+    task: Annotated[str, PlainValidator(one_of("auto", "classification", "regression"))] | None = Field(
+        default=None,
+        description="Default `auto`: numbers with labels other than 0 and 1 are a regression unless both are "
+        "whole; say it where the numbers could be either.",
+    )
+    positive: Category | None = Field(
+        default=None,
+        description="The class that precision, recall and F1 are of, and that a score is the probability of. "
+        "Default 1 (or true) where there are only 0 and 1, else the mean over all classes.",
+        examples=["fraud"],
+    )
+    threshold: Number | None = Field(
+        default=None,
+        description="Default 0.5: a score of at least this predicts the positive class.",
+    )
+
+    def applied(self, base: Judgement) -> Judgement:
+        """`base` with what is said here on top."""
+        said = {key: value for key in type(self).model_fields if (value := getattr(self, key)) is not None}
+        return replace(base, **said)
 
 
 class PayloadSection(Section):
@@ -288,6 +337,9 @@ class JudgedSection(Section):
     )
     slos: SlosSection = Field(default=SlosSection(), description="Objectives.")
     drift: DriftSection = Field(default=DriftSection(), description="How drift is judged.")
+    quality: QualitySection = Field(
+        default=QualitySection(), description="How a prediction is compared with its label."
+    )
     payload: PayloadSection = Field(
         default=PayloadSection(), description="Where things are in JSON of no known protocol."
     )
@@ -304,6 +356,7 @@ class JudgedSection(Section):
                 seconds_between(self.drift.budget) if self.drift.budget else base.drift_seconds_per_page
             ),
             drift_replicas=self.drift.replicas or base.drift_replicas,
+            judgement=self.quality.applied(base.judgement),
             features_from=self.features_from or base.features_from,
             owner=owner or base.owner,
             runbook=runbook or base.runbook,

@@ -15,6 +15,7 @@ from sidecar.config.policy import Conflict, JudgedSection, PayloadSection, Polic
 from sidecar.config.telemetry import OtlpSection
 from sidecar.config.values import (
     AS_DURATION,
+    AS_SIZE,
     AddressValue,
     Burn,
     FilePath,
@@ -23,6 +24,7 @@ from sidecar.config.values import (
     Runbook,
     duration,
     one_of,
+    size,
     text,
     url,
     whole,
@@ -115,6 +117,28 @@ class StateSection(Section):
     )
 
 
+class LabelsSection(Section):
+    """What is remembered until labels come: a number for each id and each prediction, never the id itself."""
+
+    keep: Annotated[float, PlainValidator(duration("1s", "366d")), AS_DURATION] = Field(
+        default=7 * 86_400.0,
+        description="How long a prediction waits for its label: a week of delay is usual.",
+    )
+    memory: Annotated[int, PlainValidator(size("64KiB", "4GiB")), AS_SIZE] = Field(
+        default=16 * 1024**2,
+        description="What waiting predictions may take, the oldest leave first. A request costs 24 bytes and "
+        "12 for each row: this holds 460,000 requests of one row, two hours at 60 a second.",
+    )
+    wait: Annotated[float, PlainValidator(duration("0s", "1h")), AS_DURATION] = Field(
+        default=60.0,
+        description="How long a label waits for a prediction that is not known yet: it may overtake it.",
+    )
+    remember: Flag = Field(
+        default=True,
+        description="false: nothing is remembered; only labels that bring their prediction count.",
+    )
+
+
 class MetricsSection(Section):
     """What else is shown on `/metrics`."""
 
@@ -161,7 +185,6 @@ class DrainSection(Section):
 class Settings(JudgedSection):
     """Everything. What judges traffic holds for every model when it stands at the top."""
 
-    later = frozenset({"admin_token_file"})
     listen: AddressValue = Field(
         default=Address("0.0.0.0", 18080),  # noqa: S104 - clients of a pod come from outside it
         description="Where clients connect. All interfaces: clients come from outside the pod.",
@@ -195,6 +218,14 @@ class Settings(JudgedSection):
     upstream_tls: UpstreamTlsSection | None = Field(
         default=None,
         description="TLS towards the model server; default: none.",
+    )
+    labels: LabelsSection = Field(
+        default=LabelsSection(), description="What is remembered until labels come."
+    )
+    admin_token_file: FilePath | None = Field(
+        default=None,
+        description="A file with the bearer token that lets clients of other hosts post labels. Default: "
+        "only clients on this host may.",
     )
     metrics: MetricsSection = Field(default=MetricsSection(), description="What else is shown on `/metrics`.")
     paging: PagingSection = Field(default=PagingSection(), description="When burning budgets page.")

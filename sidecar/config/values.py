@@ -126,6 +126,43 @@ def number(value: Any) -> float:
     return result
 
 
+def not_negative(value: Any) -> float:
+    """A finite number of at least zero."""
+    found = number(value)
+    if found < 0:
+        raise refusal(value, "a number of at least 0, such as 0.1")
+    return found
+
+
+_SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_SIZE = re.compile(r"([0-9]{1,9})\s*(B|KiB|MiB|GiB)")
+
+
+def size(low: str, high: str) -> Callable[[Any], int]:
+    """A reader of sizes in bytes, between `low` and `high`, both given as sizes."""
+
+    def read(value: Any) -> int:
+        want = f"a size from {low} to {high}"
+        text = _scalar(value, want)
+        found = _bytes(text)
+        if found is None or not (_bytes(low) or 0) <= found <= (_bytes(high) or 0):
+            raise refusal(text, want)
+        return found
+
+    return read
+
+
+def _bytes(text: str) -> int | None:
+    match = _SIZE.fullmatch(text)
+    return int(match[1]) * _SIZES[match[2]] if match else None
+
+
+def size_text(found: int) -> str:
+    """The size as text that reads back as the same number of bytes."""
+    unit = next(name for name in reversed(_SIZES) if found % _SIZES[name] == 0)
+    return f"{found // _SIZES[unit]}{unit}"
+
+
 def burn(value: Any) -> Decimal:
     """A burn rate between that of a ticket and that of the fast page."""
     want = "a burn rate above 3 and below 14.4, such as 4"
@@ -229,6 +266,7 @@ def column_type(value: Any) -> ColumnType:
 
 
 AS_DURATION = PlainSerializer(duration_text, return_type=str, when_used="json")
+AS_SIZE = PlainSerializer(size_text, return_type=str, when_used="json")
 AS_TEXT = PlainSerializer(str, return_type=str, when_used="json")
 
 AddressValue = Annotated[Address, PlainValidator(address), AS_TEXT]

@@ -77,6 +77,7 @@ ALERT_OF = {
     "feature_availability": "InferenceFeatureAvailabilityBurn",
     "prediction_validity": "InferencePredictionValidityBurn",
     "freshness": "InferenceFreshnessBurn",
+    "quality": "InferenceQualityBurn",
 }
 BAD_EVENT = {
     "availability": "inference requests fail",
@@ -85,6 +86,7 @@ BAD_EVENT = {
     "feature_availability": "rows lack a required feature",
     "prediction_validity": "predictions are not usable (NaN, infinite, null or of the wrong shape)",
     "freshness": "rows hold data older than it may be",
+    "quality": "labelled predictions turn out wrong",
 }
 
 

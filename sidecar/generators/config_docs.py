@@ -6,7 +6,9 @@ from typing import Any
 from sidecar.config.policy import Section
 from sidecar.config.problems import all_keys, allowed
 from sidecar.config.schema import Settings
-from sidecar.config.values import duration_text
+from sidecar.config.values import duration_text, size_text
+
+_DURATIONS = ("drain.", "connect_timeout", "labels.")
 
 
 def generate() -> dict[str, str]:
@@ -36,14 +38,16 @@ def _section(path: tuple[str, ...]) -> type[Section]:
 def _value(default: Any, key: str) -> str:
     if default is None or isinstance(default, Section | dict | list):
         return ""
-    if isinstance(default, float) and key.startswith(("drain.", "connect_timeout")):
+    if isinstance(default, float) and key.startswith(_DURATIONS):
         return f"`{duration_text(default).replace('.0s', 's')}`"
+    if key == "labels.memory":
+        return f"`{size_text(default)}`"
     return f"`{default}`"
 
 
 def _later() -> str:
     keys = ", ".join(f"`{key}`" for key in sorted(Settings.later))
-    return f"Not supported by this version, and refused rather than ignored: {keys}.\n"
+    return keys and f"Not supported by this version, and refused rather than ignored: {keys}.\n"
 
 
 _INTRODUCTION = """

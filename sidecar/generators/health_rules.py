@@ -22,6 +22,7 @@ WEIGHTS = {
     "time_to_first_token": "0.15",
     "prediction_validity": "0.1",
     "freshness": "0.1",
+    "quality": "0.2",
 }
 # A component is 1 while its budget lasts (a burn of 1) and 0 where the fast tier would page.
 _WORST = TIERS[0].burn

@@ -28,6 +28,7 @@ _OBJECTIVES = (
         "InferencePredictionValidityBurn",
     ),
     ("freshness", "Freshness", "rows with data that is too old", "InferenceFreshnessBurn"),
+    ("quality", "Quality", "predictions that their labels prove wrong", "InferenceQualityBurn"),
 )
 # Labels of an alert in the order in which a person reads them; others follow.
 _FIRST = ("severity", "alertname", "model_name", "slo", "burnrate_tier", "kind", "name", "feature", "output")
@@ -58,7 +59,7 @@ def _burning(links: Links, slo: str, title: str, meaning: str, alert: str) -> Pa
 def _pages() -> Panel:
     about = About("Pages firing", "Alerts of severity page that fire now.", "none")
     query = Query(f"{firing('page')} or vector(0)", "pages")
-    return number(about, query, width=6, steps=((None, GREEN), (1, RED)), otherwise="0")
+    return number(about, query, width=3, steps=((None, GREEN), (1, RED)), otherwise="0")
 
 
 def _budgets() -> Panel:
