@@ -210,12 +210,23 @@ def _rules(commands: "_Commands[_Parser]") -> None:
     parser.add_argument(
         "--label", metavar="KEY=VALUE", action="append", default=[], help="on PrometheusRule objects"
     )
+    grafana = "your Grafana, for dashboard_url on alerts (or paging.grafana_url)"
+    parser.add_argument("--grafana-url", metavar="URL", help=grafana)
+    _runbook_flag(parser)
+
+
+def _runbook_flag(parser: _Parser) -> None:
+    help = "where your copy of the runbooks is (or paging.runbook_url)"
+    parser.add_argument("--runbook-url", metavar="URL", help=help)
 
 
 def _dashboards(commands: "_Commands[_Parser]") -> None:
     help = "write dashboards for Grafana"
     parser = _command(commands, "dashboards", help, "sidecar dashboards -o /var/lib/grafana/dashboards")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="- for stdout")
+    parser.add_argument("-c", "--config", metavar="FILE", help="for paging.runbook_url")
+    _runbook_flag(parser)
+    parser.set_defaults(grafana_url=None)
 
 
 def _demo(commands: "_Commands[_Parser]") -> None:

@@ -18,6 +18,7 @@ from sidecar.errors import UsageError
 
 if TYPE_CHECKING:
     from sidecar.config import Settings
+    from sidecar.generators.links import Links
     from sidecar.supervisor.plan import Plan
 
 # Flags that are settings, by the key they set.
@@ -156,18 +157,36 @@ def rules(chosen: argparse.Namespace) -> int:
     """`sidecar rules`: generic, or for the objectives of a configuration."""
     from sidecar.generators import rule_objects, slo_specs
     from sidecar.generators import rules as generator
-    from sidecar.generators.links import Links
     from sidecar.policy import Policies
 
-    policies = _settings(chosen).policies() if _config_path(chosen) else None
+    settings = _settings(chosen)
+    policies, links = settings.policies() if _config_path(chosen) else None, _links(chosen, settings)
     if chosen.format == "sloth":
-        return _write(slo_specs.sloth(policies or Policies(), Links()), chosen.output)
+        return _write(slo_specs.sloth(policies or Policies(), links), chosen.output)
     if chosen.format == "openslo":
         return _write(slo_specs.openslo(policies or Policies()), chosen.output)
-    files = generator.generate(policies)
+    files = generator.generate(policies, links=links)
     if chosen.format == "prometheusrule":
         files = rule_objects.objects(files, _labels(chosen.label))
     return _write(files, chosen.output)
+
+
+def _links(chosen: argparse.Namespace, settings: "Settings") -> "Links":
+    """Where alerts point: flags over variables over file, as everywhere."""
+    from sidecar.generators.links import RUNBOOKS, Links
+
+    runbooks = _base_url("--runbook-url", chosen.runbook_url) or settings.paging.runbook_url
+    grafana = _base_url("--grafana-url", chosen.grafana_url) or settings.paging.grafana_url
+    return Links(runbooks or RUNBOOKS, grafana or "")
+
+
+def _base_url(flag: str, given: str | None) -> str:
+    from sidecar.config.values import base_url
+
+    try:
+        return base_url(given) if given else ""
+    except ValueError as error:
+        raise UsageError(f"{flag}: {error}") from error
 
 
 def _labels(given: Sequence[str]) -> dict[str, str]:
@@ -184,7 +203,7 @@ def dashboards(chosen: argparse.Namespace) -> int:
     """`sidecar dashboards`."""
     from sidecar.generators import dashboards as generator
 
-    return _write(generator.generate(), chosen.output)
+    return _write(generator.generate(_links(chosen, _settings(chosen))), chosen.output)
 
 
 def _write(files: Mapping[str, str], output: str) -> int:

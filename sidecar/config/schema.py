@@ -17,6 +17,7 @@ from sidecar.config.values import (
     AS_DURATION,
     AS_SIZE,
     AddressValue,
+    BaseUrl,
     Burn,
     FilePath,
     Flag,
@@ -151,13 +152,25 @@ class MetricsSection(Section):
 
 
 class PagingSection(Section):
-    """When burning budgets page. Read by `sidecar rules`; a running sidecar decides nothing of it."""
+    """When alerts page, and where they point. Read by `sidecar rules`, not by a running sidecar."""
 
     min_burn: Burn | None = Field(
         default=None,
         description="A steady burn of an error budget at this rate pages, over 6h and 30m. Default 6: 5 % of "
         "the budget in six hours. With 4 it is 3.3 %.",
         examples=["4"],
+    )
+    grafana_url: BaseUrl | None = Field(
+        default=None,
+        description="Your Grafana, for the link from an alert to its dashboard (`dashboard_url`). Default: "
+        "alerts carry the path only, since nobody else knows where your Grafana is.",
+        examples=["https://grafana.example.org"],
+    )
+    runbook_url: BaseUrl | None = Field(
+        default=None,
+        description="Where your copy of the runbooks is, a page `<alert>.md` each. Default: this "
+        "project's own.",
+        examples=["https://wiki.example.org/runbooks"],
     )
 
 
@@ -228,7 +241,9 @@ class Settings(JudgedSection):
         "only clients on this host may.",
     )
     metrics: MetricsSection = Field(default=MetricsSection(), description="What else is shown on `/metrics`.")
-    paging: PagingSection = Field(default=PagingSection(), description="When burning budgets page.")
+    paging: PagingSection = Field(
+        default=PagingSection(), description="When burning budgets page, and links."
+    )
     drain: DrainSection = Field(default=DrainSection(), description="How the sidecar leaves.")
     state: StateSection = Field(default=StateSection(), description="What survives a restart, and where.")
     connect_timeout: Annotated[float, PlainValidator(duration("10ms", "5m")), AS_DURATION] = Field(

@@ -247,6 +247,15 @@ def url(example: str) -> Callable[[Any], str]:
     return read
 
 
+def base_url(value: Any) -> str:
+    """An http or https address that paths are put behind: without a query, and without a slash at its end."""
+    want = "a URL such as https://grafana.example.org"
+    found = url(want.rpartition(" ")[2])(value)
+    if "?" in found or "#" in found:
+        raise refusal(found, want)
+    return found.rstrip("/")
+
+
 def one_of(*choices: str) -> Callable[[Any], str]:
     """A reader of one word from a closed set."""
 
@@ -277,6 +286,7 @@ FilePath = Annotated[str, PlainValidator(text("the path of a file"))]
 Burn = Annotated[Decimal, PlainValidator(burn), AS_TEXT]
 Name = Annotated[str, PlainValidator(text("a name"))]
 Header = Annotated[str, PlainValidator(header)]
+BaseUrl = Annotated[str, PlainValidator(base_url)]
 Runbook = Annotated[str, PlainValidator(url("https://wiki.example/churn"))]
 Category = Annotated[str, PlainValidator(category)]
 ColumnTypeValue = Annotated[ColumnType, PlainValidator(column_type), AS_TEXT]

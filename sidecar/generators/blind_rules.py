@@ -27,6 +27,8 @@ MAX_LAG_SECONDS = 15
 # One client that tries again is three or four; this is more than one client, or one that insists.
 MIN_REFUSED = 5
 
+# Counted once a scrape: even where a scrape is every five minutes, half an hour has more.
+MIN_MERGE_FAILURES = 3
 # Three exports in a quarter of an hour: a collector that restarts misses one or two.
 MIN_EXPORT_FAILURES = 3
 # The kernel kills at 1; nine tenths leave time to look, and the observer sheds memory of its own before.
@@ -45,7 +47,14 @@ def groups(durations: Durations, links: Links) -> list[Group]:
             "inference-sidecar-blind",
             interval,
             _WHY_BLIND,
-            [rules.no_data(), rules.dropping(), rules.undecoded(), rules.restarting(), rules.lag()],
+            [
+                rules.no_data(),
+                rules.dropping(),
+                rules.undecoded(),
+                rules.restarting(),
+                rules.lag(),
+                rules.merge_failing(),
+            ],
         ),
         Group(
             "inference-sidecar-resources",
@@ -181,6 +190,20 @@ class _Rules:
             f"{words.REPLICA} failed to export {words.SIGNAL} {words.VALUE} times in the last {window}. "
             "What was not taken is lost there; a scrape still has it.",
             "5m",
+        )
+
+    def merge_failing(self) -> Alert:
+        long, short = self._window("30m"), self._window("5m")
+        failures = f'{catalog.MERGE_FAILURES.name}{{reason!="duplicate"}}'
+        return self._alert(
+            "InferenceSidecarMergeFailing",
+            f"increase({failures}[{long}]) >= {MIN_MERGE_FAILURES}\nand increase({failures}[{short}]) > 0",
+            _TICKET,
+            f"{words.JOB}: the model server's own metrics are not on /metrics ({words.REASON})",
+            f"{words.REPLICA} has left out metrics of its model server, all or some, again and again for "
+            f"{long}: {words.REASON}. What the sidecar measures itself is there.",
+            # A model server that restarts is away for minutes; that is not what this is about.
+            "20m",
         )
 
     def memory(self) -> Alert:

@@ -1,10 +1,13 @@
-"""Where alerts and dashboards point: the one place that knows our addresses."""
+"""Where alerts and dashboards point: the one place that knows our addresses.
+
+Dashboards link to each other by paths, which Grafana resolves against itself. An alert is read elsewhere, in
+Alertmanager or a chat, where a path leads nowhere: without the address of a Grafana it carries the path as
+text, and Grafana's own annotation, from which Grafana's pages about alerts make a link.
+"""
 
 from dataclasses import dataclass
 
 RUNBOOKS = "https://github.com/inference-sidecar/inference-sidecar/blob/main/docs/runbooks"
-# Grafana resolves a path against itself; in a chat message it needs the host in front.
-DASHBOARDS = "/d"
 ON_CALL_UID = "inference-on-call"
 FLEET_UID = "inference-fleet"
 MODEL_UID = "inference-model"
@@ -16,27 +19,37 @@ COST_UID = "inference-sidecar"
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Bases without a trailing slash. Give `dashboards` your Grafana: `https://grafana.example.org/d`."""
+    """Bases without a trailing slash: where the runbooks are, and Grafana (`https://grafana.example.org`)."""
 
     runbooks: str = RUNBOOKS
-    dashboards: str = DASHBOARDS
+    grafana: str = ""
 
     def runbook(self, alert: str) -> str:
         """The page for an alert."""
         return f"{self.runbooks}/{alert}.md"
 
     def on_call(self, *, model: bool) -> str:
-        """The on-call dashboard, opened at the alert's namespace and, if it has one, its model."""
-        query = "?var-namespace={{ $labels.namespace | urlquery }}"
+        """The path of the on-call dashboard, opened at the alert's installation and, if it has one, model."""
+        labels = {"cluster": "cluster", "namespace": "namespace", "job": "job"}
         if model:
-            query += "&var-model={{ $labels.model_name | urlquery }}"
-        return f"{self.dashboards}/{ON_CALL_UID}{query}"
+            labels["model"] = "model_name"
+        # What a series does not have is left out: empty, it would choose nothing instead of everything.
+        chosen = (
+            f"{{{{ with $labels.{label} }}}}&var-{name}={{{{ . | urlquery }}}}{{{{ end }}}}"
+            for name, label in labels.items()
+        )
+        return f"/d/{ON_CALL_UID}?from=now-3h&to=now{''.join(chosen)}"
 
     def board(self, uid: str) -> str:
         """Another dashboard for the model in the cell that is clicked, of the same time and installation."""
-        keep = "${__url_time_range}&${datasource:queryparam}&${namespace:queryparam}&${job:queryparam}"
-        return f"{self.dashboards}/{uid}?var-model=${{__value.raw}}&{keep}"
+        keep = (
+            "${__url_time_range}&${datasource:queryparam}&${cluster:queryparam}&${namespace:queryparam}"
+            "&${job:queryparam}"
+        )
+        return f"/d/{uid}?var-model=${{__value.raw}}&{keep}"
 
     def annotations(self, alert: str, *, model: bool) -> dict[str, str]:
-        """The two link annotations that every alert carries."""
-        return {"runbook_url": self.runbook(alert), "dashboard_url": self.on_call(model=model)}
+        """The link annotations that every alert carries."""
+        path = self.on_call(model=model)
+        dashboard = {"dashboard_url": f"{self.grafana}{path}"} if self.grafana else {"dashboard_path": path}
+        return {"runbook_url": self.runbook(alert), **dashboard, "__dashboardUid__": ON_CALL_UID}

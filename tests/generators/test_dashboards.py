@@ -96,7 +96,7 @@ def test_the_data_source_is_a_variable(board):
 
 @each_board
 def test_namespaces_jobs_and_models_can_be_chosen(board):
-    for name, every in {"namespace": ".*", "job": ".+", "model": ".+"}.items():
+    for name, every in {"cluster": ".*", "namespace": ".*", "job": ".+", "model": ".+"}.items():
         variable = variables(board)[name]
         several = name != "model" or board["uid"] not in OF_ONE_MODEL
 
@@ -114,7 +114,8 @@ def test_every_variable_is_asked_anew_of_the_chosen_data_source(board):
         selector = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"])
         assert selector is not None
         assert [p for p in promql.problems(f"count({selector[1]})") if "counter" not in p] == []
-        assert variable["name"] == "namespace" or 'namespace=~"$namespace"' in selector[1]
+        assert variable["name"] in ("cluster", "namespace") or 'namespace=~"$namespace"' in selector[1]
+        assert variable["name"] == "cluster" or 'cluster=~"$cluster"' in selector[1]
 
 
 @each_board
@@ -201,7 +202,7 @@ def test_every_query_uses_only_what_the_catalogue_knows(expr):
 @pytest.mark.parametrize("expr", expressions())
 def test_every_query_keeps_to_the_chosen_namespace_job_and_model(expr):
     for selector in re.findall(r"[a-z_A-Z]+\{[^}]*\}", expr):
-        assert 'namespace=~"$namespace",job=~"$job"' in selector
+        assert 'cluster=~"$cluster",namespace=~"$namespace",job=~"$job"' in selector
         if selector.startswith("inference_"):
             assert 'model_name=~"$model"' in selector
     assert len(re.findall(r"\{", expr)) >= 1

@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 import yaml
 
+from sidecar.cli import main
 from sidecar.generators import burn_rates, files, rules
 from sidecar.generators.links import Links
 from sidecar.policy import ModelPolicy, Policies
@@ -140,7 +141,9 @@ def test_rules_read_only_recordings_that_are_made():
 def test_every_alert_tells_a_person_what_to_do(alert):
     assert alert["alert"].startswith("Inference")
     assert alert["labels"]["severity"] in ("page", "ticket", "info")
-    assert set(alert["annotations"]) == {"summary", "description", "runbook_url", "dashboard_url"}
+    assert set(alert["annotations"]) == {
+        "summary", "description", "runbook_url", "dashboard_path", "__dashboardUid__",
+    }  # fmt: skip
     assert alert["annotations"]["runbook_url"].endswith(f"/docs/runbooks/{alert['alert']}.md")
     assert (ROOT / "docs" / "runbooks" / f"{alert['alert']}.md").is_file()
 
@@ -151,8 +154,9 @@ def test_no_label_holds_a_value_that_changes_from_one_evaluation_to_the_next():
 
 def test_a_template_names_only_labels_that_the_alert_keeps():
     for alert in ALERTS:
-        named = set(re.findall(r"\$labels\.(\w+)", str(alert["annotations"])))
-        # `namespace` may be missing, and is then empty in a link.
+        # What stands in `with` is left out where it is missing.
+        text = re.sub(r"\{\{ with \$labels\.\w+ \}\}", "", str(alert["annotations"]))
+        named = set(re.findall(r"\$labels\.(\w+)", text))
         missing = named - {"namespace"} - promql.kept(alert["expr"]) - set(alert["labels"])
         assert not missing, (alert["alert"], missing)
 
@@ -232,9 +236,64 @@ def test_shortened_rules_have_the_same_alerts_and_recordings_but_for_those_about
     assert names(rules.generate(window_scale=Fraction(1, 360))) == long
 
 
+def test_a_link_leads_somewhere_or_is_none():
+    """A path is resolved against Alertmanager, or not at all: only a whole address may be called a link."""
+    whole = rules.generate(links=Links(grafana="https://grafana.example/sub"))
+    for alert in (*ALERTS, *alerts_of(whole)):
+        links = {k: v for k, v in alert["annotations"].items() if k.endswith("_url")}
+        assert all(v.startswith("https://") for v in links.values())
+        # By this one Grafana's own pages about alerts lead to the dashboard.
+        assert alert["annotations"]["__dashboardUid__"] == "inference-on-call"
+
+
 def test_links_can_point_elsewhere():
-    links = Links(runbooks="https://wiki.example/rb", dashboards="https://grafana.example/d")
+    links = Links(runbooks="https://wiki.example/rb", grafana="https://grafana.example")
     first = alerts_of(rules.generate(links=links))[0]["annotations"]
 
     assert first["runbook_url"].startswith("https://wiki.example/rb/Inference")
-    assert first["dashboard_url"].startswith("https://grafana.example/d/inference-on-call?var-namespace=")
+    assert first["dashboard_url"].startswith("https://grafana.example/d/inference-on-call?from=now-3h&to=now")
+    assert "dashboard_path" not in first
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables", "file", "grafana"),
+    [
+        ([], {}, "", None),
+        ([], {}, "https://file.example/", "https://file.example"),
+        (
+            [],
+            {"SIDECAR_PAGING__GRAFANA_URL": "https://env.example"},
+            "https://file.example",
+            "https://env.example",
+        ),
+        (
+            ["--grafana-url", "https://flag.example/g/"],
+            {"SIDECAR_PAGING__GRAFANA_URL": "https://env.example"},
+            "https://file.example",
+            "https://flag.example/g",
+        ),
+    ],
+)
+def test_the_address_of_grafana_is_taken_from_flags_over_variables_over_the_file(
+    flags, variables, file, grafana, tmp_path, monkeypatch, capsys
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    if file:
+        (tmp_path / "c.yaml").write_text(
+            f"paging: {{grafana_url: '{file}', runbook_url: https://wiki.example}}"
+        )
+        flags = [*flags, "--config", str(tmp_path / "c.yaml")]
+
+    assert main(["rules", "-o", "-", *flags]) == 0
+    out = capsys.readouterr().out
+
+    assert ("dashboard_url" in out) == bool(grafana)
+    assert grafana is None or f"dashboard_url: {grafana}/d/inference-on-call?" in out
+    assert ("runbook_url: https://wiki.example/InferenceDrift.md" in out) == bool(file)
+
+
+@pytest.mark.parametrize("flag", ["--grafana-url", "--runbook-url"])
+def test_an_address_that_is_none_is_a_usage_error(flag, capsys):
+    assert main(["rules", "-o", "-", flag, "grafana/d"]) == 2
+    assert f"{flag}: grafana/d is not allowed; give a URL such as https://" in capsys.readouterr().err

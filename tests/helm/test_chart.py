@@ -6,6 +6,8 @@ import re
 import pytest
 import yaml
 
+from sidecar.generators import rules as generator
+from sidecar.generators.links import Links
 from tests.helm.goldens import DIRECTORY, golden
 from tests.helm.rendering import CHART, CI_VALUES, NAMESPACE, ROOT, manifests, objects, only, tool, values
 from tests.helm.schemas import VERSIONS, check_custom, exists
@@ -155,6 +157,16 @@ def test_the_rules_and_dashboards_are_those_of_the_repository():
     assert [json.loads(i["spec"]["json"]) for i in rendered if i["kind"] == "GrafanaDashboard"] == list(
         boards.values()
     )
+
+
+def test_alerts_link_to_the_grafana_and_the_runbooks_of_the_values_as_the_command_writes_them():
+    links = Links(runbooks="https://wiki.example/rb", grafana="https://grafana.example/sub")
+    given = {"enabled": True, "grafanaUrl": links.grafana, "runbookUrl": links.runbooks}
+    rendered = objects(values("policy-everything") | {"prometheusRule": given})
+    rules = [item["spec"] for item in rendered if item["kind"] == "PrometheusRule"]
+    written = generator.generate(links=links)
+
+    assert rules == [yaml.safe_load(written[name]) for name in sorted(written)]
 
 
 def test_the_scrape_finds_what_injection_marks():

@@ -9,12 +9,12 @@ from sidecar.generators.links import VERSIONS_UID, Links
 _OF = ("model_name", "model_version")
 
 
-def deploys() -> list[Panel]:
+def deploys(links: Links) -> list[Panel]:
     """The panels of the row."""
-    return [_versions(), shares()]
+    return [_versions(links), shares()]
 
 
-def _versions() -> Panel:
+def _versions(links: Links) -> Panel:
     about = About(
         "Versions serving",
         "What each version gets and how it does; the name opens them side by side.",
@@ -27,8 +27,7 @@ def _versions() -> Panel:
         Column("errors", share_or_none(catalog.REQUESTS, BAD_OUTCOMES, *_OF), "percentunit"),
         Column("p99", quantile_of("0.99", catalog.REQUEST_DURATION, *_OF), "s"),
     ]
-    link = Links().board(VERSIONS_UID)
-    return overview(about, _OF, columns, width=12, height=8, link=link)
+    return overview(about, _OF, columns, width=12, height=8, link=links.board(VERSIONS_UID))
 
 
 def shares() -> Panel:

@@ -58,12 +58,16 @@ def choice(name: str, label: str, query: str, *, last: bool = False) -> builders
 
 
 def _installation() -> list[builders.DatasourceVariable | builders.QueryVariable]:
-    info = catalog.BUILD_INFO.name
-    # `.*`: outside Kubernetes there is no namespace label, which `.+` would not match.
-    namespace = _several(_variable("namespace", "Namespace", f"label_values({info}, namespace)"))
-    job = _several(_variable("job", "job", f'label_values({info}{{namespace=~"$namespace"}}, job)'))
+    info, within = catalog.BUILD_INFO.name, 'cluster=~"$cluster"'
+    # `.*`: outside Kubernetes there is no namespace and in a store of one cluster no cluster; `.+` would not
+    # match a label that is not there.
+    cluster = _several(_variable("cluster", "Cluster", f"label_values({info}, cluster)"))
+    namespace = _several(_variable("namespace", "Namespace", f"label_values({info}{{{within}}}, namespace)"))
+    within += ',namespace=~"$namespace"'
+    job = _several(_variable("job", "job", f"label_values({info}{{{within}}}, job)"))
     return [
         builders.DatasourceVariable("datasource").label("Data source").type("prometheus"),
+        cluster.all_value(".*"),
         namespace.all_value(".*"),
         job,
     ]

@@ -23,7 +23,7 @@ def _rows(links: Links) -> dict[str, list[Panel]]:
     return {
         "Objectives": objectives.objectives(links),
         "Requests": traffic.requests(),
-        "Versions and deploys": deploys.deploys(),
+        "Versions and deploys": deploys.deploys(links),
         "Features": payload.features(links),
         "Predictions and drift": predictions.predictions(links),
         "The sidecar itself": sidecar.sidecar(links),

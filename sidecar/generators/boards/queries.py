@@ -4,7 +4,7 @@ from sidecar import catalog
 from sidecar.generators.boards.panels import Query
 from sidecar.metric import Metric
 
-INSTALLATION = 'namespace=~"$namespace",job=~"$job"'
+INSTALLATION = 'cluster=~"$cluster",namespace=~"$namespace",job=~"$job"'
 MODEL = f'{INSTALLATION},model_name=~"$model"'
 ALERTS = f'ALERTS{{alertname=~"Inference.+",alertstate="firing",{INSTALLATION}}}'
 
