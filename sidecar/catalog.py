@@ -170,6 +170,8 @@ REFERENCE_INFO = _model_metric(
     "inference_reference_info", GAUGE, "1 for the reference in use, and where it came from.",
     "profile", "source", closed={"source": ("given", "learnt")},
 )  # fmt: skip
+# What drifts: a feature, an output, or, the name being "correlation", how columns go together.
+DRIFT_KINDS = ("feature", "output", "joint")
 DRIFT_SCORE = _model_metric(
     "inference_drift_score", GAUGE,
     "Distance between the recent rows and the reference; PSI is corrected for its sampling bias.",
@@ -180,12 +182,12 @@ DRIFT_ACTIVE = _model_metric(
     "inference_drift_active", GAUGE,
     "1 while the verdict stands, after effect-size gates and corroboration.",
     "kind", "name", "level",
-    capped=("name",), limit=5_000, closed={"kind": ("feature", "output"), "level": ("ticket", "page")},
+    capped=("name",), limit=5_000, closed={"kind": DRIFT_KINDS, "level": ("ticket", "page")},
 )  # fmt: skip
 DRIFT_DETECTIONS = _model_metric(
     "inference_drift_detections_total", COUNTER, "Changes detected, before any gate: no reason to notify.",
     "kind", "name",
-    unit="{detection}", capped=("name",), closed={"kind": ("feature", "output")},
+    unit="{detection}", capped=("name",), closed={"kind": DRIFT_KINDS},
 )  # fmt: skip
 
 # --- objectives --------------------------------------------------------------------------------------

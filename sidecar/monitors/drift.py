@@ -18,6 +18,9 @@ import numpy as np
 from sidecar import catalog
 from sidecar.batch import Batch
 from sidecar.monitors import drift_state
+from sidecar.monitors.drift_joint import KIND as JOINT
+from sidecar.monitors.drift_joint import NAME as CORRELATION
+from sidecar.monitors.drift_joint import Joint
 from sidecar.monitors.drift_judge import Allowed, Judge, MicroBatch, Settings
 from sidecar.monitors.drift_layout import Counts
 from sidecar.monitors.drift_pace import arrivals, cuts
@@ -100,7 +103,8 @@ class Drift:
 
     def verdicts(self) -> list[Verdict]:
         """Every verdict remembered, model by model: first those that are over, then those that stand."""
-        return [verdict for model in self._models.values() for verdict in model.judge.verdicts()]
+        models = self._models.values()
+        return [v for model in models for v in (*model.judge.verdicts(), *model.joint.verdicts())]
 
     def settling(self) -> dict[str, tuple[int, int]]:
         """Per model: micro-batches seen of those burn-in needs, before which there are no tickets."""
@@ -110,7 +114,7 @@ class Drift:
     def state(self) -> dict[str, dict[str, Any]]:
         """What to save of each model; `drift_state.encoded` makes it JSON. Rows that wait are left out."""
         return {
-            name: {**drift_state.save(model.judge), "label": model.version}
+            name: {**drift_state.save(model.judge, model.joint), "label": model.version}
             for name, model in self._models.items()
         }
 
@@ -124,13 +128,14 @@ class Drift:
             reference = self._references.of(name)
             if reference is None:
                 continue
-            judge = self._judge(name, reference)
+            model = self._new(name, reference, now)
             try:
-                drift_state.restore(judge, saved, moved)
+                drift_state.restore(model.judge, saved, moved)
             except ValueError:
                 continue
+            drift_state.restore_joint(model.joint, saved, moved)
             self._forget(name)
-            self._models[name] = model = _Model(judge, now)
+            self._models[name] = model
             # Counters go on under the label they had.
             if label := str(saved.get("label", _SEVERAL)):
                 model.answered(label, now)
@@ -147,7 +152,7 @@ class Drift:
         if reference is None or (model is None and len(self._models) >= MAX_MODELS):
             return None
         self._forget(name)
-        self._models[name] = model = _Model(self._judge(name, reference), now)
+        self._models[name] = model = self._new(name, reference, now)
         self._touch(name, model)
         return model
 
@@ -155,17 +160,19 @@ class Drift:
         policy = self._policies.of(name)
         return Allowed(policy.drift_page, policy.drift_seconds_per_page * policy.drift_replicas)
 
-    def _judge(self, name: str, reference: Reference) -> Judge:
+    def _new(self, name: str, reference: Reference, now: float) -> "_Model":
         def tell(verdict: Verdict) -> None:
             if verdict.level is Level.EVENT:
                 self._detections.add(1, name, self._models[name].version, verdict.kind, verdict.name)
             self.on_verdict(verdict)
 
-        return Judge(name, reference, self._settings, tell)
+        judge = Judge(name, reference, self._settings, tell)
+        return _Model(judge, Joint(name, judge, self._settings, tell), now)
 
     def _touch(self, name: str, model: "_Model") -> None:
         for column in model.judge.layout.columns:
             self._detections.add(0, name, model.version, column.kind, column.name)
+        self._detections.add(0, name, model.version, JOINT, CORRELATION)
         self._export_model(name, model)
 
     def _relabel(self, name: str, model: "_Model") -> None:
@@ -181,7 +188,10 @@ class Drift:
             self._export_model(name, model)
 
     def _export_model(self, name: str, model: "_Model") -> None:
-        judge = model.judge
+        judge, joint = model.judge, model.joint.standing
+        for each in (Level.TICKET, Level.PAGE):
+            stands = joint is not None and joint.level is each
+            self._active.set(float(stands), name, model.version, JOINT, CORRELATION, each.value)
         far = distances(judge.layout, judge.evidence.window)
         for at, column in enumerate(judge.layout.columns):
             labels = name, model.version, column.kind, column.name
@@ -196,8 +206,9 @@ class Drift:
 class _Model:
     """One model's judge and the rows that wait for their micro-batch to be full."""
 
-    def __init__(self, judge: Judge, now: float) -> None:
+    def __init__(self, judge: Judge, joint: Joint, now: float) -> None:
         self.judge = judge
+        self.joint = joint
         self.used = now
         self.version = _SEVERAL
         self._versions: dict[str, float] = {}  # when each answered last
@@ -228,14 +239,17 @@ class _Model:
     def fold(self, batch: Batch, settings: Settings, allowed: Allowed) -> Counts:
         """Judge the micro-batches that these rows complete; returns the rows in each bin."""
         parts = list(cuts(settings.pace, batch, self._rows, self._first))
-        counted = self.judge.layout.count(batch, [part.rows for part in parts])
-        began = batch.first
+        bins: dict[int, Counts] = {}  # of each row
+        counted = self.judge.layout.count(batch, [part.rows for part in parts], bins)
+        began, at = batch.first, 0
         for part, counts in zip(parts, counted, strict=True):
             if not self._rows:
                 self._first = began
             self._waiting += counts
             self._rows += part.rows
             self._arrivals += arrivals(settings.pace, batch, part.rows)
+            self.joint.add(bins, at, part.rows, batch.rows)
+            at += part.rows
             self._last = began = part.time
             if part.full:
                 self._flush(allowed)
@@ -248,5 +262,6 @@ class _Model:
     def _flush(self, allowed: Allowed) -> None:
         whole = MicroBatch(self._rows, self._arrivals, self._first, self._last)
         self.judge.take(self._waiting, whole, allowed)
+        self.joint.take(whole)
         self._waiting = np.zeros(self.judge.layout.size, dtype=np.int64)
         self._rows = self._arrivals = 0

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from sidecar.monitors.drift_budget import BatchRate, evidence_needed
-from sidecar.monitors.drift_evidence import RECENT_BATCHES, Evidence
+from sidecar.monitors.drift_evidence import RECENT_BATCHES, Evidence, Mask
 from sidecar.monitors.drift_layout import Counts, DriftLayout
 from sidecar.monitors.drift_pace import Pace
 from sidecar.monitors.drift_scores import distances, largest_moves
@@ -47,7 +47,7 @@ class Settings:
     row back within half the gate. `cooldown`: a column whose ticket ended is silent for
     10,000 rows or an hour, whichever is over first.
     `corroboration_rows`: two tickets within 10,000 rows are one story. `wall` gives the seconds since the
-    epoch of a batch's time; without it there are no hours, and no seasons.
+    epoch of a batch's time; without it, or where it is not known, there are no hours, and no seasons.
     """
 
     pace: Pace = Pace()
@@ -56,7 +56,7 @@ class Settings:
     cooldown_rows: int = 10_000
     cooldown_seconds: float = 3600.0
     corroboration_rows: int = 10_000
-    wall: Callable[[float], float] | None = None
+    wall: Callable[[float], float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,14 @@ class Judge:
         """The loudest verdict that stands for a column of the layout."""
         levels = {v.level for at, v in self.standing.items() if self.signals.all[at].column == column}
         return next((level for level in (Level.PAGE, Level.TICKET) if level in levels), None)
+
+    def moved(self) -> Mask:
+        """The columns, as a mask, of which something changed or is further off than the gate."""
+        far = np.flatnonzero(self.evidence.beyond_gate())
+        signals = [*self.standing, *self._pending, *far.tolist()]
+        found = np.zeros(len(self.layout.columns), dtype=bool)
+        found[self.signals.column_of[signals]] = True
+        return found
 
     def waits(self) -> dict[str, Any]:
         """What is neither evidence nor verdict: what waits, and for how long."""

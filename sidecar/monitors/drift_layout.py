@@ -68,8 +68,11 @@ class DriftLayout:
             raise ValueError("a drift state of other columns")
         self._seen = list(seen)
 
-    def count(self, batch: Batch, lengths: Sequence[int]) -> Counts:
-        """Rows of each bin for consecutive runs of rows; shape (runs, size). `lengths` add up to the rows."""
+    def count(self, batch: Batch, lengths: Sequence[int], into: dict[int, Indices] | None = None) -> Counts:
+        """Rows of each bin for consecutive runs of rows; shape (runs, size). `lengths` add up to the rows.
+
+        `into` is given the bin of each row, by column.
+        """
         counts = np.zeros((len(lengths), self.size), dtype=np.int64)
         runs: dict[int, Indices] = {}
         for at, column in enumerate(self.columns):
@@ -82,6 +85,8 @@ class DriftLayout:
             if rows not in runs:
                 runs[rows] = _runs(lengths, rows)
             bins = column.binning.index(values)
+            if into is not None:
+                into[at] = bins
             first = 0 if self._seen[at] else _first_value(bins, column.binning)
             self._seen[at] = first < rows
             counted = _count(bins[first:], runs[rows][first:], len(lengths), column.binning.size)

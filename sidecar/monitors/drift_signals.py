@@ -110,11 +110,14 @@ class Signals:
 
     def psi(self, signal: int, tilt: float) -> float:
         """ln E[exp(tilt x score)] of a row under the reference: exact, as a score has a value per bin."""
-        column = self.all[signal].column
-        first = self._starts[signal]
-        weights = self._weights[first : first + self._values[column]]
-        shares = self._smooth[column]
+        weights = self.scores(signal)
+        shares = self._smooth[self.all[signal].column]
         return float(np.log(shares @ np.exp(tilt * (weights - shares @ weights))))
+
+    def scores(self, signal: int) -> Floats:
+        """The score of each value bin of a signal's column."""
+        first = self._starts[signal]
+        return np.asarray(self._weights[first : first + self._values[self.all[signal].column]])
 
     def _gather(self, layout: DriftLayout, built: "list[tuple[int, _Parts]]") -> None:
         slices = [np.arange(layout.columns[at].start, layout.columns[at].stop) for at, _ in built]

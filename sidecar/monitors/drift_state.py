@@ -14,19 +14,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sidecar.monitors.drift_joint import Joint
 from sidecar.monitors.drift_judge import Judge
 from sidecar.monitors.drift_verdict import Level, Verdict
 
 # Another meaning of what is written needs another number.
 VERSION = 3
-_ARRAYS = {"<f8": np.float64, "<f4": np.float32, "<i8": np.int64, "<i4": np.int32}
+_ARRAYS = {"<f8": np.float64, "<f4": np.float32, "<i8": np.int64, "<i4": np.int32, "|b1": np.bool_}
 _MAX_ITEMS = 50_000_000
 _TIMES = ("time", "since_time", "ended_time")
 _NUMBERS = ("before", "after", "psi", "evidence")
 
 
-def save(judge: Judge) -> dict[str, Any]:
-    """What to write of a judge, its times as they are; cheap: arrays are copied and encoded later."""
+def save(judge: Judge, joint: Joint) -> dict[str, Any]:
+    """What to write of a model, its times as they are; cheap: arrays are copied and encoded later."""
     return {
         "version": VERSION,
         "profile": judge.reference.profile,
@@ -37,13 +38,17 @@ def save(judge: Judge) -> dict[str, Any]:
         "past": [asdict(verdict) for verdict in judge.past],
         "standing": [[signal, asdict(verdict)] for signal, verdict in judge.standing.items()],
         "waits": judge.waits(),
+        "joint": joint.state(),
     }
 
 
 def encoded(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document as JSON can hold it."""
-    arrays = {name: _encode(value) for name, value in document["arrays"].items()}
-    return {**document, "arrays": arrays}
+    return {**_with_text(document), "joint": _with_text(document["joint"])}
+
+
+def _with_text(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {**document, "arrays": {name: _encode(value) for name, value in document["arrays"].items()}}
 
 
 def restore(judge: Judge, document: Any, moved: Callable[[float], float]) -> None:
@@ -64,6 +69,18 @@ def restore(judge: Judge, document: Any, moved: Callable[[float], float]) -> Non
         judge.go_on(rows, past, standing, document["waits"], moved)
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ValueError("no drift state of ours") from error
+
+
+def restore_joint(joint: Joint, document: Any, moved: Callable[[float], float]) -> None:
+    """The same of its joint verdict; what is not there, or of other columns, is learnt anew."""
+    try:
+        saved = document["joint"]
+        arrays = {name: _decode(value) for name, value in saved["arrays"].items()}
+        past = [_verdict(verdict, moved) for verdict in saved["past"]]
+        standing = None if saved["standing"] is None else _verdict(saved["standing"], moved)
+        joint.go_on(saved, arrays, past, standing, moved)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError):
+        return
 
 
 def _verdict(document: Mapping[str, Any], moved: Callable[[float], float]) -> Verdict:

@@ -1,0 +1,225 @@
+"""Do pairs of columns still go together as they did? Correlations of micro-batches, bet on pair by pair.
+
+Of every pair the correlation within a micro-batch, as Fisher's z = atanh r: about normal with variance
+1/(n - 3), whatever r is. Means of batches are taken off, so a shift of a column is no change here, and scores
+are bounded, so heavy tails are not heavy. Burn-in learns the mean of z, how much more it varies than that
+(dependent rows) and how far eight batches strayed; then each pair is bet on by the mixture Shiryaev-Roberts
+e-detector of `drift_bets`, up and down, and the average over pairs passes B only after B batches on average.
+
+What it is not: a test of independence. What no pair shows (an exclusive or of three columns) is not seen. The
+trap: what goes together at night may not by day; only burn-in says what is usual.
+"""
+
+from collections.abc import Mapping
+from math import log
+
+import numpy as np
+import numpy.typing as npt
+
+from sidecar.monitors.drift_inflation import variance_inflation
+
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int32]
+
+# A correlation of fewer rows says nothing: its z would stray by a third and more.
+MIN_ROWS = 16
+# Cohen's q: .3 is what he calls a medium difference of two correlations (.5 v .25, .9 v .83). 512 rows know z
+# to .044. And in r itself, since .99 v .98 is a medium difference that nobody minds.
+GATE_Z, GATE_R = 0.3, 0.15
+# Below the gate, in tilts for .15 (one pair in a thousand rows) to a correlation that is gone.
+TOLERANCE, TILTS = 0.05, (0.15, 0.4, 1.0)
+REFERENCE_ERRORS, EXCURSION_FACTOR = 2.0, 1.25
+RECENT_BATCHES = 8
+MIN_SPREAD_BATCHES = 3
+# Identical columns have an infinite z; of binned scores nothing beyond this is told apart.
+_LARGEST_R = 0.995
+# e^60: certain. Times e^25, single precision still has it.
+_MOST = np.float32(1e26)
+_MOST_NATS = 25.0
+_TILTS = np.array(TILTS, np.float32)[:, None]
+
+
+def fisher(scores: Floats, first: Indices, second: Indices) -> Floats:
+    """Fisher's z of each pair of columns, of scores of shape (rows, columns); NaN for nothing known.
+
+    NaN scores are left out pair by pair. Without the bias r / (2(n - 1)) of few rows.
+    """
+    rows = len(scores)
+    known = np.isfinite(scores)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if known.all():
+            centred = scores - scores.mean(axis=0, dtype=np.float32)
+            product = centred.T @ centred
+            square = np.diag(product)
+            both = square[first] * square[second]
+            count: float | Floats = float(rows)
+        else:
+            mask = known.astype(np.float32)
+            counts = mask.T @ mask
+            mean = np.where(known, scores, 0).sum(axis=0) / np.maximum(mask.sum(axis=0), 1)
+            centred = np.where(known, scores - mean, 0).astype(np.float32)
+            product, squares = centred.T @ centred, (centred**2).T @ mask
+            count = counts[first, second]
+            both = squares[first, second] * squares[second, first]
+            both = np.where(count >= MIN_ROWS, both, 0.0)
+        told = np.where(both > 1e-6, both, np.nan)
+        r = np.clip(product[first, second] / np.sqrt(told), -_LARGEST_R, _LARGEST_R)
+        z = np.arctanh(r) - r / (2 * np.maximum(count - 1, 1))
+    return np.asarray(z, dtype=np.float32)
+
+
+class PairEvidence:
+    """What is usual of every pair of `columns`, and the stakes against it. Arrays over pairs.
+
+    64 columns are 2,016 pairs: 0.2 MB, and 0.8 MB more until `burn_in` batches are over.
+    """
+
+    def __init__(self, columns: int, burn_in: int) -> None:
+        first, second = np.triu_indices(columns, 1)
+        self.first: Indices = first.astype(np.int32)  # the columns of each pair
+        self.second: Indices = second.astype(np.int32)
+        pairs = len(first)
+        self.burn_in = burn_in
+        self.batches = 0
+        self.usual = np.zeros(pairs, np.float32)  # z
+        self.gate = np.full(pairs, GATE_Z, np.float32)
+        self._known = np.zeros(pairs, bool)
+        self._inflation = np.ones(pairs, np.float32)
+        self._allowed = np.zeros(pairs, np.float32)
+        self._stakes = np.zeros((2, len(TILTS), pairs), np.float32)  # up and down
+        self._recent_sum = np.zeros((RECENT_BATCHES, pairs), np.float32)
+        self._recent_weight = np.zeros((RECENT_BATCHES, pairs), np.float32)
+        self._history = np.full((burn_in, pairs), np.nan, np.float32)
+        self._history_weight = np.zeros(burn_in, np.float32)
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known what is usual."""
+        return self.batches >= self.burn_in
+
+    def update(self, scores: Floats, free: Mask, most: float = np.inf) -> None:
+        """Take the scores of one micro-batch, shape (rows, columns).
+
+        Pairs of columns that are not `free` (something else is the matter with them) are passed over, and
+        what was bet on them is returned. A single bet gains `most` nats at most.
+        """
+        weight = np.float32(len(scores) - 3)
+        if len(scores) < MIN_ROWS or not len(self.usual):
+            return
+        z = fisher(scores, self.first, self.second)
+        judged = free[self.first] & free[self.second]
+        if not self.settled:
+            self._history[self.batches] = np.where(judged, z, np.nan)
+            self._history_weight[self.batches] = weight
+            self.batches += 1
+            if self.settled:
+                self._settle()
+            return
+        self._stakes[..., ~judged] = 0.0
+        self._bet(np.where(judged & self._known, z - self.usual, np.nan), weight, min(most, _MOST_NATS))
+        self.batches += 1
+
+    def evidence(self) -> float:
+        """Nats against "nothing changed", all pairs together: by chance in one of e^evidence batches."""
+        total = float(self._stakes.mean(axis=(0, 1)).sum(dtype=np.float64))
+        return log(max(total / max(int(self._known.sum()), 1), 1e-30))
+
+    def foremost(self, most: int) -> list[int]:
+        """The pairs whose stakes are highest, the highest first."""
+        stakes = self._stakes.mean(axis=(0, 1))
+        # Of stakes that reached the ceiling alike, the larger change.
+        order = np.lexsort((-np.abs(self.moved()), -np.log1p(stakes).round()))[:most]
+        return [int(pair) for pair in order if stakes[pair] > 1]
+
+    def moved(self) -> Floats:
+        """How far z of the recent batches is from what is usual; 0 where nothing is known."""
+        weight = self._recent_weight.sum(axis=0)
+        return np.asarray(self._recent_sum.sum(axis=0) / np.maximum(weight, 1e-6))
+
+    def beyond_gate(self, pair: int) -> bool:
+        """Whether the change matters, and several batches show it."""
+        before, after = self.correlations(pair)
+        far = abs(float(self.moved()[pair])) >= self.gate[pair] and abs(after - before) >= GATE_R
+        return bool(far and self._off(pair).sum() >= MIN_SPREAD_BATCHES)
+
+    def calm(self, pair: int) -> bool:
+        """Whether a pair is back within half the gate; not while nothing is heard of it."""
+        heard = self._recent_weight[:, pair].any()
+        return bool(heard and abs(float(self.moved()[pair])) < self.gate[pair] / 2)
+
+    def correlations(self, pair: int) -> tuple[float, float]:
+        """The correlation of a pair as usual, and of the recent batches that show a change, if any do."""
+        off = self._off(pair)
+        chosen = off if off.any() else np.ones_like(off)
+        weight = float(self._recent_weight[chosen, pair].sum())
+        moved = float(self._recent_sum[chosen, pair].sum()) / max(weight, 1e-6)
+        usual = float(self.usual[pair])
+        return float(np.tanh(usual)), float(np.tanh(usual + moved))
+
+    def lasting(self, pair: int) -> int:
+        """For how many of the recent batches, counted back from now, a pair has been off."""
+        newest = np.arange(self.batches - 1, self.batches - 1 - RECENT_BATCHES, -1) % RECENT_BATCHES
+        off = self._off(pair)[newest]
+        return len(off) if off.all() else int(np.argmin(off))
+
+    def forget(self) -> None:
+        """Bet anew: what was is over."""
+        self._stakes[:] = 0.0
+
+    def state(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Every array, copied, by name: what `restore` takes."""
+        arrays = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return {name: value.copy() for name, value in arrays.items() if name not in ("first", "second")}
+
+    def restore(self, batches: int, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Go on from a saved state. Raises ValueError, unchanged, when it is of other columns."""
+        mine = self.state()
+        if batches >= self.burn_in:
+            mine["_history"] = mine["_history"][:0]
+        if {n: (v.shape, v.dtype) for n, v in mine.items()} != {
+            n: (v.shape, v.dtype) for n, v in arrays.items()
+        } or batches < 0:
+            raise ValueError("the correlations of other columns")
+        for name, value in arrays.items():
+            setattr(self, name, value.copy())
+        self.batches = batches
+
+    def _bet(self, change: Floats, weight: np.float32, most: float) -> None:
+        told = np.isfinite(change)
+        rows = np.where(told, weight / self._inflation, 0).astype(np.float32)
+        change = np.where(told, change, 0)
+        at = self.batches % RECENT_BATCHES
+        self._recent_sum[at], self._recent_weight[at] = rows * change, rows
+        signed = np.stack([change, -change])[:, None, :]
+        gain = rows * (_TILTS * (signed - self._allowed) - _TILTS**2 / 2)
+        gained = np.exp(np.minimum(gain, np.float32(most)))
+        self._stakes = np.minimum((self._stakes + told) * gained, _MOST, dtype=np.float32)
+
+    def _settle(self) -> None:
+        """Burn-in is over: what is usual, how much it varies, how far it strayed."""
+        weight = self._history_weight[:, None]
+        told = np.isfinite(self._history)
+        rows = np.where(told, weight, 0).sum(axis=0)
+        total = np.nan_to_num(self._history * weight).sum(axis=0)
+        self._known = told.sum(axis=0) >= self.burn_in / 2
+        self.usual = np.where(self._known, total / np.maximum(rows, 1), 0).astype(np.float32)
+        strayed = np.where(told, self._history - self.usual, 0).astype(np.float32)
+        self._inflation = variance_inflation((strayed * np.sqrt(weight)).astype(float)).astype(np.float32)
+        error = REFERENCE_ERRORS * np.sqrt(self._inflation / np.maximum(rows, 1))
+        self._allowed = (TOLERANCE + error).astype(np.float32)
+        means = _running(strayed * weight) / np.maximum(_running(np.where(told, weight, 0)), 1e-6)
+        widest = np.abs(means).max(axis=0, initial=0.0)
+        self.gate = np.maximum(GATE_Z, EXCURSION_FACTOR * widest).astype(np.float32)
+        self._history = self._history[:0]
+
+    def _off(self, pair: int) -> Mask:
+        """Of the recent batches: which are beyond half the gate, on the side of the recent mean."""
+        change = self._recent_sum[:, pair] / np.maximum(self._recent_weight[:, pair], 1e-6)
+        return np.asarray(np.sign(change.sum()) * change >= self.gate[pair] / 2)
+
+
+def _running(values: Floats) -> Floats:
+    """Sums over RECENT_BATCHES consecutive rows."""
+    sums = np.cumsum(np.vstack([np.zeros_like(values[:1]), values]), axis=0, dtype=np.float64)
+    return np.asarray(sums[RECENT_BATCHES:] - sums[:-RECENT_BATCHES], dtype=np.float32)
