@@ -184,6 +184,12 @@ DRIFT_ACTIVE = _model_metric(
     "kind", "name", "level",
     capped=("name",), limit=5_000, closed={"kind": DRIFT_KINDS, "level": ("ticket", "page")},
 )  # fmt: skip
+DRIFT_ACTIVE_SINCE = _model_metric(
+    "inference_drift_active_since_timestamp_seconds", GAUGE,
+    "Unix time at which the change began about which a verdict stands; no series while none does.",
+    "kind", "name",
+    unit="s", capped=("name",), limit=5_000, closed={"kind": DRIFT_KINDS},
+)  # fmt: skip
 DRIFT_DETECTIONS = _model_metric(
     "inference_drift_detections_total", COUNTER, "Changes detected, before any gate: no reason to notify.",
     "kind", "name",

@@ -55,6 +55,8 @@ def _drift(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for verdict in status["drift"]:
         psi = "" if verdict["psi"] is None else f" (PSI {verdict['psi']:.2f})"
         text = f"{verdict['kind']} {verdict['name']} of {_model(verdict)} drifts{psi}"
+        if verdict["kind"] == "joint":
+            text = f"features of {_model(verdict)} no longer go together as they did"
         yield _finding("bad" if verdict["level"] == "page" else "warn", text)
 
 

@@ -23,6 +23,8 @@ _DRIFT = "InferenceDrift"
 _INVALID = "InferencePredictionsInvalid"
 # The version stays: at 03:00 it is what decides between rolling back and calling the data team.
 _OUTPUT = by("model_name", "model_version", "output")
+# A joint verdict is about pairs, and those are no label.
+_IF_JOINT, _ELSE, _END = '{{ if eq $labels.kind "joint" }}', "{{ else }}", "{{ end }}"
 # Empty for an hour after a change of version, while rows of both are judged together.
 _OF_VERSION = "{{ with $labels.model_version }}, of version {{ . }}{{ end }}"
 
@@ -43,9 +45,11 @@ def _drift(severity: Severity, durations: Durations, links: Links) -> Alert:
         _DRIFT,
         f"avg {by('model_name', 'model_version', 'kind', 'name')} ({verdict}) >= {QUORUM}",
         severity,
-        f"{words.MODEL}: the {words.KIND} {words.NAME} has drifted from its reference",
-        f"{words.SHARE} of the replicas of {words.MODEL} hold the verdict of level {severity.value} for the "
-        f"{words.KIND} {words.NAME}{_OF_VERSION}.{about_model.notes(durations)}",
+        f"{words.MODEL}: {_IF_JOINT}features no longer go together as they did{_ELSE}"
+        f"the {words.KIND} {words.NAME} has drifted from its reference{_END}",
+        f"{words.SHARE} of the replicas of {words.MODEL} hold the verdict of level {severity.value} for "
+        f"{_IF_JOINT}the correlation of features that each are as they were (see the status page){_ELSE}"
+        f"the {words.KIND} {words.NAME}{_END}{_OF_VERSION}.{about_model.notes(durations)}",
         links.annotations(_DRIFT, model=True),
         labels=about_model.OWNER,
     )

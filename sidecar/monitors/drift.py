@@ -71,6 +71,7 @@ class Drift:
         self.on_counts: Callable[[str, Judge, Counts, int], None] = _uncounted
         self._score = registry.gauge(catalog.DRIFT_SCORE)
         self._active = registry.gauge(catalog.DRIFT_ACTIVE)
+        self._since = registry.gauge(catalog.DRIFT_ACTIVE_SINCE)
         self._detections = registry.counter(catalog.DRIFT_DETECTIONS)
         self._models: dict[str, _Model] = {}
         registry.before_snapshot(self._export)
@@ -180,14 +181,28 @@ class Drift:
         self._touch(name, model)
 
     def _forget(self, name: str) -> None:
-        for family in (self._score, self._active, self._detections):
+        for family in (self._score, self._active, self._since, self._detections):
             family.remove(model_name=name)
 
     def _export(self) -> None:
         for name, model in self._models.items():
             self._export_model(name, model)
 
+    def _export_since(self, name: str, model: "_Model", wall: Callable[[float], float]) -> None:
+        """When what stands began; said once, since the clocks drift apart by a little all the time."""
+        standing = [v for v in (*model.judge.standing.values(), model.joint.standing) if v is not None]
+        began: dict[tuple[str, ...], float] = {}
+        for verdict in sorted(standing, key=lambda v: v.since_time):
+            began.setdefault((name, model.version, verdict.kind, verdict.name), verdict.since_time)
+        for labels in [labels for labels in self._since.values if labels[0] == name and labels not in began]:
+            self._since.discard(*labels)
+        for labels, moment in began.items():
+            if labels not in self._since.values:
+                self._since.set(round(wall(moment)), *labels)
+
     def _export_model(self, name: str, model: "_Model") -> None:
+        if self._settings.wall is not None:
+            self._export_since(name, model, self._settings.wall)
         judge, joint = model.judge, model.joint.standing
         for each in (Level.TICKET, Level.PAGE):
             stands = joint is not None and joint.level is each
