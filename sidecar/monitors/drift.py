@@ -188,7 +188,7 @@ class Drift:
         for name, model in self._models.items():
             self._export_model(name, model)
 
-    def _export_since(self, name: str, model: "_Model", wall: Callable[[float], float]) -> None:
+    def _export_since(self, name: str, model: "_Model", wall: Callable[[float], float | None]) -> None:
         """When what stands began; said once, since the clocks drift apart by a little all the time."""
         standing = [v for v in (*model.judge.standing.values(), model.joint.standing) if v is not None]
         began: dict[tuple[str, ...], float] = {}
@@ -197,8 +197,8 @@ class Drift:
         for labels in [labels for labels in self._since.values if labels[0] == name and labels not in began]:
             self._since.discard(*labels)
         for labels, moment in began.items():
-            if labels not in self._since.values:
-                self._since.set(round(wall(moment)), *labels)
+            if labels not in self._since.values and (since := wall(moment)) is not None:
+                self._since.set(round(since), *labels)
 
     def _export_model(self, name: str, model: "_Model") -> None:
         if self._settings.wall is not None:

@@ -6,7 +6,7 @@ a feature that is no longer sent never gets a quiet window, so what was not seen
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sidecar import catalog_quality as catalog
@@ -35,10 +35,24 @@ class Problem:
     calm: int = 0
 
 
-class Problems:
-    """What stands, of all models."""
+def _log_begin(found: Problem) -> None:
+    log.warning("data quality: %s begins: %s", _fields(found), found.text)
 
-    def __init__(self, registry: Registry) -> None:
+
+def _log_end(ended: Problem, now: float) -> None:
+    log.info("data quality: %s ends: it stood for %.0f s", _fields(ended), now - ended.since)
+
+
+class Problems:
+    """What stands, of all models. `on_begin` and `on_end` hear of it; by default they log."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        on_begin: Callable[[Problem], None] = _log_begin,
+        on_end: Callable[[Problem, float], None] = _log_end,
+    ) -> None:
+        self.on_begin, self.on_end = on_begin, on_end
         self._features = registry.gauge(catalog.FEATURE_PROBLEM)
         self._rows = registry.gauge(catalog.ROW_PROBLEM)
         self._begun = registry.counter(catalog.FEATURE_PROBLEMS_BEGUN)
@@ -70,7 +84,7 @@ class Problems:
             self._set(found, 1)
             if feature:
                 self._begun.add(1, model, _ALL_VERSIONS, problem)
-            log.warning("data quality: %s begins: %s", _fields(found), text)
+            self.on_begin(found)
 
     def calm(self, model: str, looked_at: frozenset[str], problems: frozenset[str], now: float) -> None:
         """A window of these features (and "" for rows) was looked at for these kinds of problems.
@@ -99,7 +113,7 @@ class Problems:
     def _end(self, key: tuple[str, str, str], now: float) -> None:
         ended = self._standing.pop(key)
         self._set(ended, 0)
-        log.info("data quality: %s ends: it stood for %.0f s", _fields(ended), now - ended.since)
+        self.on_end(ended, now)
 
     def _set(self, found: Problem, value: float) -> None:
         if found.feature:

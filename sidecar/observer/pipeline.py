@@ -66,7 +66,7 @@ class Pipeline:
             objectives,
             Distribution(self.registry, policies, self.references),
             DataQuality(self.registry, self.references, self.problems),
-            Freshness(self.registry, policies, self.problems, clock.wall_of),
+            Freshness(self.registry, policies, self.problems, wall),
             OutOfDistribution(self.registry, self.references),
             segments,
             self.drift,

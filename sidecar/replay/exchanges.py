@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from sidecar import catalog
 from sidecar.config import Settings
 from sidecar.exchange import Exchange
+from sidecar.monitors.quality_problems import Problem
 from sidecar.observer.pipeline import Pipeline
 from sidecar.replay.findings import Findings
+from sidecar.replay.quality import Found, Heard
 
 # As often as the live observer looks at what waits.
 _TICK_SECONDS = 0.25
@@ -27,6 +29,10 @@ class ExchangeReplay:
         self._pipeline = Pipeline(settings, lambda: self._now)
         self.findings = Findings(self._pipeline.references, chunk_rows)
         self.findings.listen(self._pipeline.drift)
+        self._heard = Heard()
+        problems = self._pipeline.problems
+        problems.on_begin = lambda problem: self._heard.began(problem, self._row(problem))
+        problems.on_end = lambda problem, now: self._heard.ended(problem, self._row(problem))
 
     def feed(self, exchange: Exchange) -> None:
         """Take one exchange; its times say when it is."""
@@ -43,6 +49,11 @@ class ExchangeReplay:
         self.findings.close()
 
     @property
+    def problems(self) -> list[Found]:
+        """What broke, in the order it was seen; a row is one of its model's."""
+        return self._heard.found
+
+    @property
     def rows(self) -> int:
         """Rows of all models, decoded."""
         return int(self._pipeline.registry.value(catalog.ROWS.name))
@@ -57,3 +68,8 @@ class ExchangeReplay:
         """Rows of the models that have no reference yet."""
         status = self._pipeline.references.status()
         return {model: state.rows_seen for model, state in status.items() if not state.ready}
+
+    def _row(self, problem: Problem) -> int:
+        """The newest row of its model, those that were refused counted too."""
+        rows = self._pipeline.registry.counter(catalog.ROWS).values
+        return int(sum(count for labels, count in rows.items() if labels[0] == problem.model)) - 1

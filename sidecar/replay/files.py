@@ -5,22 +5,17 @@ Says which column is what, by the reference or, without one, by what the user sa
 truth); with a reference only its own columns count, without one all that are not named otherwise.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import orjson
 
 from sidecar.errors import UsageError
 from sidecar.profiles.read import Columns, Progress, first_line, read_columns
 from sidecar.reference import Reference
-
-# Seconds since 1970 pass this in the year 5138; milliseconds did in 1973.
-_LARGEST_SECONDS = 1e11
+from sidecar.replay.times import Clock
 
 
 class Portion(NamedTuple):
@@ -48,10 +43,14 @@ def read_rows(
     roles: Roles,
     chunk_rows: int,
     progress: Progress | None = None,
+    clock: Clock | None = None,
 ) -> Iterator[Portion]:
-    """Yield a file's rows in portions. Raises UsageError, one sentence, also when a column is missing."""
-    clock = _Clock()
-    timestamp = roles.timestamp or (reference.timestamp if reference else "")
+    """Yield a file's rows in portions. Raises UsageError, one sentence, also when a column is missing.
+
+    `clock` reads the times, and can say afterwards how well it could.
+    """
+    clock = clock or Clock()
+    timestamp, timed = timestamp_of(reference, roles), False
     for at, (rows, columns) in enumerate(read_columns(path, chunk_rows=chunk_rows, progress=progress)):
         if at == 0:
             _check(path, columns, reference, roles)
@@ -59,8 +58,14 @@ def read_rows(
         outputs = {
             n: columns[n] for n in (reference.outputs if reference else roles.predictions) if n in columns
         }
-        times = clock.times(columns[timestamp]) if timestamp in columns else None
+        timed = timed or timestamp in columns
+        times = clock.times(columns.get(timestamp) or [None] * rows) if timed else None
         yield Portion(rows, features, outputs, times)
+
+
+def timestamp_of(reference: Reference | None, roles: Roles) -> str:
+    """The column that says when a row was; "" if none is known to."""
+    return roles.timestamp or (reference.timestamp if reference else "")
 
 
 def holds_exchanges(path: str | Path) -> bool:
@@ -113,27 +118,3 @@ def _check(path: str | Path, columns: Columns, reference: Reference | None, role
 def _some(columns: Columns) -> str:
     names = sorted(columns)
     return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-
-
-class _Clock:
-    """Seconds of rows, from ISO 8601 text or seconds or milliseconds since 1970; never back."""
-
-    def __init__(self) -> None:
-        self._now = 0.0
-
-    def times(self, values: Sequence[Any]) -> list[float]:
-        """One time a row; a value that says none has that of the row before."""
-        read = np.array([_seconds(value) for value in values], dtype=np.float64)
-        read = np.fmax.accumulate(np.concatenate([[self._now], read]))[1:]
-        self._now = read.item(-1)
-        return list(read.tolist())
-
-
-def _seconds(value: Any) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value) if abs(value) < _LARGEST_SECONDS else float(value) / 1000
-    try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return math.nan
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

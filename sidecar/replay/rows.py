@@ -24,6 +24,7 @@ from sidecar.policy import Policies
 from sidecar.profiles.learn import LEARN_ROWS, LearntReferences
 from sidecar.registry import Registry
 from sidecar.replay.findings import Findings
+from sidecar.replay.quality import Found, RowQuality
 
 Values = Sequence[Any]
 """One value a row: a list, or a numpy array (floats in one go cost a third of a list)."""
@@ -45,14 +46,20 @@ class RowReplay:
         self._references = references
         self._chunk_rows = chunk_rows
         self._schema = Schema(policies.of(model))
-        self._drift = Drift(Registry(), references, policies, Settings(pace=OFFLINE))
+        self._drift = Drift(Registry(), references, policies, Settings(pace=OFFLINE, wall=self._wall))
+        self._quality = RowQuality(references, policies)
+        self._timed = False
         self.findings.listen(self._drift)
         self._held: list[_Portion] = []
         self._held_rows = 0
-        self._judged = 0
+        self._learnt = self._judged = 0
 
     def feed(self, rows: int, features: Columns, outputs: Columns, times: Values | None = None) -> None:
-        """Judge `rows` more rows: a value a row in each column. `times` are seconds and never go back."""
+        """Judge `rows` more rows: a value a row in each column.
+
+        `times` are seconds since the epoch and never go back, 0 where they are not known; without them there
+        are no hours of the day.
+        """
         self.rows += rows
         if self._references.of(self._model) is None:
             self._hold(_Portion(rows, features, outputs, times))
@@ -61,7 +68,13 @@ class RowReplay:
 
     def finish(self) -> None:
         """No more rows: of those that wait, too few ever came to learn from."""
+        self._quality.finish(self._learnt + self._judged)
         self.findings.close()
+
+    @property
+    def problems(self) -> list[Found]:
+        """What broke, in the order it was seen."""
+        return self._quality.heard.found
 
     @property
     def learning(self) -> int:
@@ -72,9 +85,16 @@ class RowReplay:
         at = 0
         while at < portion.rows:
             until = min(at + self._chunk_rows - self._judged % self._chunk_rows, portion.rows)
-            self._drift.fold(self._batch(portion.cut(at, until)))
+            batch = self._batch(portion.cut(at, until))
+            self._timed = batch.times is not None
+            self._drift.fold(batch)
+            self._quality.fold(batch, self._learnt + self._judged, batch.times)
             self._judged += until - at
             at = until
+
+    def _wall(self, time: float) -> float | None:
+        """The time of the day that rows say; of those that say none there is none."""
+        return time if self._timed and time > 0 else None
 
     def _batch(self, portion: "_Portion") -> Batch:
         schema, rows = self._schema, portion.rows
@@ -100,6 +120,7 @@ class RowReplay:
         held = _joined(self._held)
         self._held, self._held_rows = [], 0
         self._references.fold(self._batch(held.cut(0, LEARN_ROWS)))
+        self._learnt = LEARN_ROWS
         if held.rows > LEARN_ROWS:
             self._judge(held.cut(LEARN_ROWS, held.rows))
 

@@ -21,10 +21,12 @@ from sidecar.profiles.learn import LEARN_ROWS, LearntReferences
 from sidecar.profiles.store import load
 from sidecar.reference import Reference
 from sidecar.replay.exchanges import ExchangeReplay
-from sidecar.replay.files import Roles, absent_outputs, holds_exchanges, read_rows
+from sidecar.replay.files import Roles, absent_outputs, holds_exchanges, read_rows, timestamp_of
 from sidecar.replay.findings import Findings, as_json
+from sidecar.replay.quality import Found
 from sidecar.replay.rows import RowReplay
 from sidecar.replay.tables import show
+from sidecar.replay.times import Clock
 
 # What one row monitor takes a fraction of a second for, and the portion in which a file is read.
 _READ_ROWS = 5_000
@@ -70,9 +72,10 @@ def _rows(
     reference = references.of(model)
     replaying = RowReplay(references, policies, model, chunk_rows)
     seen: set[str] = set()
+    clock = Clock()
     began = time.perf_counter()
     with _bar(data) as progress:
-        for portion in read_rows(data, reference, roles, min(chunk_rows, _READ_ROWS), progress):
+        for portion in read_rows(data, reference, roles, min(chunk_rows, _READ_ROWS), progress, clock):
             replaying.feed(*portion)
             seen.update(portion.outputs)
     replaying.finish()
@@ -83,8 +86,34 @@ def _rows(
         _say(f"{data} has no column {', '.join(absent)}: of the outputs these are not judged")
     if reference is None:
         _say(_learnt(replaying.learning))
+    timestamp = timestamp_of(reference, roles)
+    for remark in _of_times(data, timestamp, clock):
+        _say(remark)
     head = _head(replaying.rows, seconds, references.of(model), replaying.findings.detections(models=False))
+    head |= {"problems": _shown(replaying.problems), "timestamp": timestamp if clock.known else None}
     return Replayed(head, replaying.findings, models=False)
+
+
+def _shown(problems: list[Found], *, models: bool = False) -> list[dict[str, Any]]:
+    return [problem.shown(models=models) for problem in problems]
+
+
+def _of_times(data: str, timestamp: str, clock: Clock) -> Iterator[str]:
+    """What somebody should know of the rows' times, a sentence each."""
+    unknown = "hours of the day are unknown, so a daily rhythm may count as drift"
+    if not timestamp:
+        yield f"no --timestamp was given: {unknown}"
+    elif not clock.rows:
+        yield f"{data} has no column {timestamp!r}, the reference's timestamp: {unknown}"
+    elif not clock.known:
+        yield f"no value of {timestamp} says a time (ISO 8601, or a number since 1970): {unknown}"
+    elif clock.unread:
+        yield f"{clock.unread} values of {timestamp} say no time: their rows count as of the time before"
+    if clock.back:
+        yield (
+            f"{clock.back} rows are more than an hour older than one before them and count as of the latest"
+            f" time so far; live rows come in order: sort the file by {timestamp}"
+        )
 
 
 def _exchanges(data: str, settings: Settings, chunk_rows: int) -> Replayed:
@@ -99,6 +128,7 @@ def _exchanges(data: str, settings: Settings, chunk_rows: int) -> Replayed:
     if replaying.undecoded:
         _say(f"{replaying.undecoded} of {replaying.exchanges} exchanges could not be read")
     head = _head(replaying.rows, seconds, None, replaying.findings.detections(models=True))
+    head |= {"problems": _shown(replaying.problems, models=True)}
     head |= {"exchanges": replaying.exchanges, "undecoded": replaying.undecoded}
     return Replayed(head, replaying.findings, models=True)
 

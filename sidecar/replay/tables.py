@@ -20,14 +20,17 @@ def show(head: dict[str, Any], findings: Findings) -> None:
     loud = [d for d in head["detections"] if d["level"] != "event"]
     if loud:
         console.print(_detections(loud[:MAX_LINES]))
+    if head["problems"]:
+        console.print(_problems(head["problems"][:MAX_LINES]))
     if findings.chunks:
         console.print(_distances(findings))
-    events = len(head["detections"]) - len(loud)
     rate = head["rows"] / max(head["seconds"], 1e-9)
-    said = f"{len(loud)} tickets and pages" if loud else "no ticket, no page"
-    console.print(
-        f"{head['rows']} rows in {head['seconds']:.2f} s ({rate:,.0f} rows/s): {said}; {events} events"
+    said = (
+        f"{len(loud)} tickets and pages" if loud else "no ticket, no page",
+        f"{len(head['detections']) - len(loud)} events",
+        f"{len(head['problems'])} problems with the data" if head["problems"] else "no problem with the data",
     )
+    console.print(f"{head['rows']} rows in {head['seconds']:.2f} s ({rate:,.0f} rows/s):", *said, sep="\n  ")
 
 
 def _detections(detections: list[dict[str, Any]]) -> Table:
@@ -36,6 +39,15 @@ def _detections(detections: list[dict[str, Any]]) -> Table:
     for found in detections:
         score = "" if found["score"] is None else f"{found['score']:+.3f}"
         cells = (str(found["row"]), found["level"], found["kind"], found["name"], found["signal"], score)
+        table.add_row(*(Text(clean(cell)) for cell in cells))
+    return table
+
+
+def _problems(problems: list[dict[str, Any]]) -> Table:
+    table = _table(("row", "until", "feature", "problem", "in words"), right={"row", "until"})
+    for found in problems:
+        until = "" if found["until"] is None else str(found["until"])
+        cells = (str(found["row"]), until, found["feature"] or "(rows)", found["problem"], found["text"])
         table.add_row(*(Text(clean(cell)) for cell in cells))
     return table
 

@@ -1,10 +1,14 @@
 """`sidecar replay` as users meet it."""
 
+import csv
+import gzip
 import json
+import math
 import os
 import random
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -141,3 +145,142 @@ def test_the_configuration_says_whether_drift_may_page_for_all_or_for_one_model(
 
     assert levels() == {"event", "ticket", "page"}
     assert levels("--model", "calm") == {"event", "ticket"}
+
+
+DAY_ROWS, FIRST = 20_000, datetime(2024, 3, 4, tzinfo=UTC)
+
+
+def seasonal(path: Path, days: int, at: object = None) -> Path:
+    """Numbers with a daily rhythm of +-.6 deviations; `at` gives the text of a moment, if there is one."""
+    draw = random.Random(5)
+    with open(path, "w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["x", "y", "at"] if at else ["x", "y"])
+        for row in range(days * DAY_ROWS):
+            level = 0.6 * math.sin(2 * math.pi * row / DAY_ROWS)
+            cells = [round(draw.gauss(level, 1.0), 4) for _ in range(2)]
+            # Two rows share each moment, and nobody asks for three hours of the second day.
+            moment = FIRST + timedelta(days=row // 2 * 2 / DAY_ROWS)
+            if not (moment.day == 5 and 3 <= moment.hour < 6):
+                out.writerow([*cells, at(moment)] if at else cells)
+    return path
+
+
+@pytest.fixture(scope="module")
+def of_two_days(tmp_path_factory) -> Path:
+    """The reference of whole days: it knows the rhythm as spread, not as hours."""
+    directory = tmp_path_factory.mktemp("seasons")
+    data = seasonal(directory / "two.csv", 2)
+    assert sidecar("profile", data, "-o", directory / "reference.json").returncode == 0
+    return directory / "reference.json"
+
+
+SUMMER = timezone(timedelta(hours=2))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        lambda moment: moment.astimezone(SUMMER).isoformat(),
+        lambda moment: moment.replace(tzinfo=None).isoformat(sep=" "),
+        lambda moment: int(moment.timestamp() * 1000),
+    ],
+    ids=["a zone", "no zone", "milliseconds"],
+)
+def test_a_daily_rhythm_is_no_drift_where_rows_say_the_time(of_two_days, tmp_path, text):
+    data = seasonal(tmp_path / "timed.csv", 5, text)
+    done = sidecar("replay", data, "--reference", of_two_days, "--timestamp", "at", "--format", "json")
+    found = json.loads(done.stdout)
+    assert (done.stderr, found["timestamp"]) == ("", "at")
+    known = 2 * DAY_ROWS + DAY_ROWS // 4
+    assert [d for d in found["detections"] if d["level"] != "event" and d["row"] > known] == []
+
+
+def test_without_a_time_the_same_rows_raise_tickets_and_it_says_why(of_two_days, tmp_path):
+    data = seasonal(tmp_path / "timed.csv", 5, lambda moment: moment.isoformat())
+    done = sidecar("replay", data, "--reference", of_two_days, "--format", "json")
+    found = json.loads(done.stdout)
+    assert done.stderr == (
+        "no --timestamp was given: hours of the day are unknown, so a daily rhythm may count as drift\n"
+    )
+    assert found["timestamp"] is None
+    assert [d for d in found["detections"] if d["level"] == "ticket"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (
+            ["noon"] * 80,
+            "no value of at says a time (ISO 8601, or a number since 1970): hours of the day are",
+        ),
+        (["2024-01-01"] * 79 + ["?"], "1 values of at say no time: their rows count as of the time before"),
+        (
+            ["2024-01-02"] * 70 + ["2024-01-01"] * 10,
+            "10 rows are more than an hour older than one before them",
+        ),
+    ],
+)
+def test_times_that_cannot_be_used_are_said(of_two_days, tmp_path, cells, said):
+    (tmp_path / "a.csv").write_text("x,y,at\n" + "".join(f"1,2,{cell}\n" for cell in cells))
+    done = sidecar("replay", tmp_path / "a.csv", "--reference", of_two_days, "--timestamp", "at")
+    assert (done.returncode, done.stderr.startswith(said)) == (0, True), done.stderr
+
+
+def test_a_file_without_the_references_timestamp_is_judged_and_it_says_so(reference, tmp_path):
+    rows = [line.split(",") for line in _unpacked(ANALYSIS)[:200]]
+    at = rows[0].index("timestamp") if "timestamp" in rows[0] else None
+    kept = [[cell for i, cell in enumerate(row) if i != at] for row in rows]
+    (tmp_path / "a.csv").write_text("".join(",".join(row) + "\n" for row in kept))
+    done = sidecar("replay", tmp_path / "a.csv", "--reference", reference)
+    assert done.returncode == 0
+    assert "has no column 'timestamp', the reference's timestamp: hours of the day are unknown" in done.stderr
+
+
+def _unpacked(path: str) -> list[str]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+def broken(path: Path, rows: int = 4_000) -> Path:
+    """Rows in which x is a thousand times itself from 1,000 to 2,000, and y half null from 3,000 on."""
+    draw = random.Random(6)
+    with open(path, "w") as file:
+        file.write("x,y\n")
+        for row in range(rows):
+            x = draw.gauss(5.0, 1.0) * (1_000 if 1_000 <= row < 2_000 else 1)
+            y = "" if row >= 3_000 and row % 2 else draw.gauss(0.0, 1.0)
+            file.write(f"{x},{y}\n")
+    return path
+
+
+def test_problems_with_the_data_are_said_with_their_rows(tmp_path):
+    good = broken(tmp_path / "good.csv", 1_000)
+    assert sidecar("profile", good, "-o", tmp_path / "reference.json").returncode == 0
+    data = broken(tmp_path / "bad.csv")
+    found = json.loads(
+        sidecar("replay", data, "--reference", tmp_path / "reference.json", "--format", "json").stdout
+    )
+    problems = {(p["feature"], p["problem"]): p for p in found["problems"]}
+    assert set(problems) == {("x", "unit_change"), ("x", "out_of_range_surge"), ("y", "null_surge")}
+    assert list(problems["x", "unit_change"]) == ["row", "until", "feature", "problem", "text"]
+    assert problems["x", "unit_change"]["text"] == "values are 1,000 times the reference's"
+    assert 1_000 <= problems["x", "unit_change"]["row"] < 1_512
+    assert 2_000 < problems["x", "unit_change"]["until"] < 3_500
+    assert 3_000 <= problems["y", "null_surge"]["row"] < 3_512
+    assert problems["y", "null_surge"]["until"] is None
+
+    shown = sidecar("replay", data, "--reference", tmp_path / "reference.json").stdout
+    assert "null_surge" in shown and "3 problems with the data" in shown
+    calm = sidecar("replay", good, "--reference", tmp_path / "reference.json").stdout
+    assert "no problem with the data" in calm
+
+
+def test_problems_of_recorded_exchanges_have_their_model_and_its_row(tmp_path):
+    lines = [exchange(at, 0.0 if at < 600 else 1e6) for at in range(900)]
+    (tmp_path / "traffic.jsonl").write_text("\n".join(lines))
+    done = sidecar("replay", tmp_path / "traffic.jsonl", "--format", "json")
+    found = json.loads(done.stdout)["problems"]
+    assert done.stderr == ""
+    assert {(p["model"], p["feature"]) for p in found} == {("m", "x")}
+    assert all(12_000 <= p["row"] < 12_600 for p in found)
