@@ -96,10 +96,19 @@ class PrivateDirectory:
 
 def peer_is_ours(sock: socket.socket) -> bool:
     """Whether the other end of a unix socket runs as the same user (or as root)."""
+    credentials = _credentials(sock)
+    return not credentials or int.from_bytes(credentials[4:8], "little") in (os.getuid(), 0)
+
+
+def peer_process(sock: socket.socket) -> int:
+    """The process at the other end of a unix socket; 0 if it cannot be seen from here."""
+    return int.from_bytes(_credentials(sock)[:4], "little")
+
+
+def _credentials(sock: socket.socket) -> bytes:
     if not hasattr(socket, "SO_PEERCRED"):
-        return True
-    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    return int.from_bytes(credentials[4:8], "little") in (os.getuid(), 0)
+        return b""
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
 
 
 def _bind_tcp(address: Address) -> socket.socket:

