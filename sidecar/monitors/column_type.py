@@ -56,6 +56,16 @@ class ColumnTypeVote:
             self._levels = set()
         return self.type
 
+    def go_on(self, known: ColumnType, values: int) -> None:
+        """Take over what so many values said before a restart; their levels are not known any more."""
+        kinds: dict[ColumnType, type] = {ColumnType.NUMBER: float, ColumnType.BOOLEAN: bool}
+        if self._classes:
+            kinds[ColumnType.CATEGORY] = int
+        self._votes[kinds.get(known, str)] += values
+        self._seen += values
+        self._long = known is ColumnType.TEXT
+        self.type = self._decide() if values else self.type
+
     def _look_at_levels(self, voters: list[str | int]) -> None:
         self._levels.update(list({hash(v) for v in voters})[: MAX_LEVELS + 1])
         self._long = self._long or any(type(v) is str and len(v) > MAX_LABEL_CHARACTERS for v in voters)

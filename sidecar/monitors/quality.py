@@ -7,6 +7,9 @@ versions, send features. What it is not: drift. What is found here breaks in one
 The trap: features that were sent elsewhere, and rows that the model refused, say nothing and are left out.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from sidecar import catalog_quality as catalog
 from sidecar.batch import Batch
 from sidecar.monitors.quality_duplicates import Duplicates
@@ -61,6 +64,22 @@ class DataQuality:
                 self._models.discard(name)
                 self._problems.forget(name)
 
+    def state(self) -> dict[str, Any]:
+        """What is usual of each model, to be saved: shares and counts, no value of a row."""
+        return {name: model.state() for name, model in self._models.items()}
+
+    def restore(self, document: Mapping[str, Any], now: float) -> None:
+        """Go on from what `state` gave, where the reference is still the same. Raises ValueError."""
+        try:
+            for name, saved in list(document.items())[:MODELS_LIMIT]:
+                model = _Model()
+                model.use(self._references.of(name))
+                if model.restore(saved):
+                    model.used = now
+                    self._models.put(name, model)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("no data quality of ours") from error
+
     def _judge(self, model: str, layout: "_Layout", window: Window) -> None:
         for check in (layout.surges, layout.stuck, layout.units):
             for feature, problem, text in check.check(window):
@@ -91,6 +110,24 @@ class _Model:
             self._reference = reference
             self.layouts = self._new_layouts()
 
+    def state(self) -> dict[str, Any]:
+        layouts = [layout.state(columns) for columns, layout in self.layouts.items()]
+        return {"profile": self._profile, "duplicates": self.duplicates.state(), "layouts": layouts}
+
+    def restore(self, saved: Mapping[str, Any]) -> bool:
+        """Whether it is about the reference in use."""
+        if saved["profile"] != self._profile:
+            return False
+        self.duplicates.restore(saved["duplicates"])
+        for one in saved["layouts"][:LAYOUTS_LIMIT]:
+            columns = tuple((str(name), ColumnType(type)) for name, type in one["columns"])
+            self.layouts[columns].restore(one)
+        return True
+
+    @property
+    def _profile(self) -> str:
+        return self._reference.profile if self._reference else ""
+
     def _new_layouts(self) -> "Recent[Layout, _Layout]":
         return Recent(LAYOUTS_LIMIT, lambda layout: _Layout(layout, self._reference))
 
@@ -105,3 +142,11 @@ class _Layout:
         self.surges = Surges(self.gathering.names, reference)
         self.stuck = Stuck(self.gathering.numeric, levelled, reference)
         self.units = Units(self.gathering.numeric, reference)
+
+    def state(self, columns: Layout) -> dict[str, Any]:
+        named = [[name, type.value] for name, type in columns]
+        return {"columns": named, "surges": self.surges.state(), "stuck": self.stuck.state()}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        self.surges.restore(saved["surges"])
+        self.stuck.restore(saved["stuck"])

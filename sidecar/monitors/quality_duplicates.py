@@ -57,6 +57,14 @@ class Duplicates:
             return False
         return is_surge(equal, rows, self.usual, EFFECT)
 
+    def state(self) -> list[int]:
+        """What is usual, to be saved; hashes of rows are not."""
+        return [self._rows, self._learnt_rows, self._learnt_equal]
+
+    def restore(self, saved: Sequence[int]) -> None:
+        """Go on from what `state` gave. Raises ValueError, TypeError."""
+        self._rows, self._learnt_rows, self._learnt_equal = (int(count) for count in saved)
+
     @property
     def usual(self) -> float:
         """The share of rows that equal an earlier one when all is well."""

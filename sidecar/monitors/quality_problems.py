@@ -6,8 +6,9 @@ a feature that is no longer sent never gets a quiet window, so what was not seen
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from sidecar import catalog_quality as catalog
 from sidecar.registry import Registry
@@ -106,6 +107,25 @@ class Problems:
             if now - standing.last > FORGOTTEN_SECONDS:
                 self._end(key, now)
 
+    def state(self) -> list[dict[str, Any]]:
+        """What stands, to be saved; times are monotonic."""
+        return [asdict(problem) for problem in self._standing.values()]
+
+    def restore(self, document: Sequence[Mapping[str, Any]], moved: Callable[[float], float]) -> None:
+        """Let problems go on that stood before a restart; their beginning was counted and said then.
+
+        `moved` gives the monotonic time of now's clock for one of the document's. Raises ValueError, having
+        changed nothing.
+        """
+        try:
+            found = [_restored(saved, moved) for saved in document[:MAX_PROBLEMS]]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("no problems of ours") from error
+        for problem in found:
+            self.introduce(problem.model)
+            self._standing[problem.model, problem.feature, problem.problem] = problem
+            self._set(problem, 1)
+
     def standing(self) -> Iterator[Problem]:
         """What stands now, the oldest first."""
         return iter(list(self._standing.values()))
@@ -125,3 +145,18 @@ class Problems:
 def _fields(found: Problem) -> str:
     feature = f" feature={found.feature}" if found.feature else ""
     return f"model={found.model}{feature} problem={found.problem}"
+
+
+def _restored(saved: Mapping[str, Any], moved: Callable[[float], float]) -> Problem:
+    kinds = catalog.FEATURE_PROBLEMS if saved["feature"] else catalog.ROW_PROBLEMS
+    if saved["problem"] not in kinds:
+        raise ValueError("a problem that is none")
+    return Problem(
+        str(saved["model"]),
+        str(saved["feature"]),
+        str(saved["problem"]),
+        str(saved["text"]),
+        moved(float(saved["since"])),
+        moved(float(saved["last"])),
+        int(saved["calm"]),
+    )

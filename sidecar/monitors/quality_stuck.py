@@ -6,7 +6,7 @@ may be about one customer, so a run must have come in several requests before it
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -46,12 +46,24 @@ class Stuck:
             run = self._runs.get(name)
             if value is None:  # no values at all: neither a constant nor a change
                 continue
-            if run is None or run.value != value:
+            if run is None or (run.value is not None and run.value != value):
                 run = self._runs[name] = _Run(value)
+            run.value = value  # of a restored run it was not known
             run.rows += window.rows
             run.requests += window.requests
             if run.rows >= self._limits[name] and run.requests >= MIN_REQUESTS:
                 yield name, "stuck", f"the same value in {run.rows:,} rows; the reference varies"
+
+    def state(self) -> dict[str, list[int]]:
+        """How long each run is, to be saved; its value is not."""
+        return {name: [run.rows, run.requests] for name, run in self._runs.items()}
+
+    def restore(self, saved: Mapping[str, Sequence[int]]) -> None:
+        """Go on from what `state` gave; of whatever value comes next. Raises ValueError, TypeError."""
+        for name, (rows, requests) in saved.items():
+            if name in self._limits:
+                run = self._runs[name] = _Run(None)
+                run.rows, run.requests = int(rows), int(requests)
 
     def _constant_numbers(self, window: Window) -> Iterator[tuple[str, _Value]]:
         numbers = window.numbers
@@ -80,7 +92,7 @@ class Stuck:
 class _Run:
     __slots__ = ("requests", "rows", "value")
 
-    def __init__(self, value: float | str) -> None:
+    def __init__(self, value: _Value) -> None:
         self.value = value
         self.rows = self.requests = 0
 

@@ -5,7 +5,8 @@ and ranges are the rules. Where no reference says, the first `LEARNT_ROWS` rows 
 not judged. The trap: a share from few rows is no share, so each is rounded up by what those rows cannot tell.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +66,20 @@ class Surges:
                 yield self._names[at], KINDS[kind], f"{text}; usual is {_percent(usual)}"
         if self._learning:
             self._learn(counts, window.rows)
+
+    def state(self) -> dict[str, Any]:
+        """What is usual, to be saved."""
+        usual = [[None if share != share else share for share in row] for row in self._usual.tolist()]
+        return {"usual": usual, "seen": self._seen.tolist(), "rows": self._rows, "learning": self._learning}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave. Raises ValueError, TypeError, KeyError."""
+        usual = np.array(saved["usual"], dtype=np.float64)
+        seen = np.array(saved["seen"], dtype=np.int64)
+        if usual.shape != self._usual.shape or seen.shape != self._seen.shape:
+            raise ValueError("surges of other features")
+        self._usual, self._seen = usual, seen
+        self._rows, self._learning = int(saved["rows"]), bool(saved["learning"])
 
     def _learn(self, counts: npt.NDArray[np.int64], rows: int) -> None:
         self._seen += counts

@@ -26,6 +26,13 @@ class Recent(Generic[K, V]):
             self._values.move_to_end(key)
         return value
 
+    def put(self, key: K, value: V) -> None:
+        """Hold this value from now on."""
+        self.discard(key)
+        self._values[key] = value
+        if len(self._values) > self._limit:
+            self._values.popitem(last=False)
+
     def __len__(self) -> int:
         return len(self._values)
 

@@ -18,7 +18,7 @@ from sidecar.monitors.recent import Recent
 from sidecar.monitors.schema import Schema
 from sidecar.monitors.segments import Segments
 from sidecar.policy import Policies
-from sidecar.reference import References
+from sidecar.reference import ColumnType, References
 from sidecar.slo import outcome_of
 
 # At 256 rows the fixed cost of numpy calls is a few percent of the whole; more only delays detection.
@@ -134,6 +134,11 @@ class Rows:
             self._fold(key)
         for monitor in self._row_monitors:
             monitor.tick(now)
+
+    def go_on(self, model: str, kind: str, name: str, type: ColumnType, values: int) -> None:
+        """So many values said before a restart that a column of a model is of this type."""
+        schema = self._schemas[model]
+        (schema.features if kind == "feature" else schema.outputs).go_on(name, type, values)
 
     def flush(self) -> None:
         """Fold every row now."""

@@ -98,6 +98,11 @@ class Columns:
         """The column of an expected feature that no row has."""
         return absent_column(label, rows, self._rules_for(label, label, []))
 
+    def go_on(self, label: str, type: ColumnType, values: int) -> None:
+        """So many values said before a restart that a column is of this type."""
+        vote = self._types[label] = ColumnTypeVote(integers_are_classes=self._classes)
+        vote.go_on(type, values)
+
     def expire(self, now: float) -> list[str]:
         """Forget names unused for a day and return them."""
         gone = self._names.expire(now)

@@ -16,6 +16,8 @@ from sidecar.monitors.features import Features
 from sidecar.monitors.freshness import Freshness
 from sidecar.monitors.generation import Generations
 from sidecar.monitors.in_flight import InFlight
+from sidecar.monitors.labels.joining import Labels
+from sidecar.monitors.labels.memory import Memory
 from sidecar.monitors.objectives import Objectives
 from sidecar.monitors.out_of_distribution import OutOfDistribution
 from sidecar.monitors.predictions import Predictions
@@ -51,6 +53,7 @@ class Pipeline:
         wall = clock.wall_of if now is clock.monotonic else float
         self.drift = Drift(self.registry, self.references, policies, DriftSettings(wall=wall))
         self.problems = Problems(self.registry)
+        self.quality = DataQuality(self.registry, self.references, self.problems)
         attribution = Attribution(policies)
         self.observer = Observer(self.registry, attribution, Decoders(settings.payload_rules()))
         if given or default:
@@ -65,7 +68,7 @@ class Pipeline:
             Scores(self.registry),
             objectives,
             Distribution(self.registry, policies, self.references),
-            DataQuality(self.registry, self.references, self.problems),
+            self.quality,
             Freshness(self.registry, policies, self.problems, wall),
             OutOfDistribution(self.registry, self.references),
             segments,
@@ -74,6 +77,18 @@ class Pipeline:
         )
         self.rows = Rows(row_monitors, policies, self.references, segments)
         generations = Generations(self.registry)
+        kept = settings.labels
+        self.labels = Labels(
+            self.registry,
+            policies,
+            wall,
+            attribution.known,
+            Memory(kept.memory, kept.keep),
+            wait=kept.wait,
+            remember=kept.remember,
+        )
+        # A model may get labels before anybody asks it, when they bring their predictions.
+        self.labels.results.on_labelled = lambda model: objectives.introduce((model.name, model.version))
         self.versions = Versions(self.registry, policies)
         in_flight = InFlight(self.registry, lambda: self.observer.open_models(now))
         self.registry.before_snapshot(in_flight.refresh)
@@ -87,6 +102,7 @@ class Pipeline:
             in_flight,
             segments,
             self.rows,
+            self.labels,
         )
 
     def introduce_restored(self) -> None:

@@ -2,8 +2,9 @@
 
 Two files. `counters.json` is written before every answer that shows counters (a scrape, an OTLP export), into
 the page cache: a killed observer then never goes on from less than it has shown, which Prometheus would
-take for a reset and count anew. `monitors.json` holds learnt references and what drift is judged by; it and
-the counters are written to the disk every minute, when a reference was learnt, and at the end.
+take for a reset and count anew. `monitors.json` holds references, learnt and being learnt, what drift and
+data quality are judged by, and problems that stand; it and the counters are written to the disk every
+minute, when a reference was learnt, and at the end.
 
 Snapshots are taken on the loop, everything else happens in a thread, one at a time. Nothing here raises: what
 cannot be kept is counted, and traffic goes on. What it is not: a place for values of rows. The trap: after
@@ -24,8 +25,8 @@ from sidecar.monitors import drift_state
 from sidecar.monitors.exported_bins import GRID
 from sidecar.observer import saved_series
 from sidecar.observer.pipeline import Pipeline
-from sidecar.profiles import store
-from sidecar.profiles.state_file import Directory, Unusable, dump, reason_of
+from sidecar.profiles import learn_state, store
+from sidecar.profiles.state_file import MAX_BYTES, Directory, Unusable, dump, reason_of
 from sidecar.reference import Reference
 from sidecar.registry import Labels, Snapshot
 
@@ -96,9 +97,17 @@ class State:
             found[model] = store.from_json(reference, f"the reference learnt of {model}")
         # Monotonic time then, as of now's clock: the wall clock ties the two.
         shift = float(document["wall"]) - float(document["monotonic"]) - (clock.wall() - clock.monotonic())
-        self._pipeline.references.restore(found)
-        went_on = self._pipeline.drift.restore(document["drift"], lambda at: at + shift, clock.monotonic())
-        log.info("state: %d learnt references, drift of %d models goes on", len(found), len(went_on))
+        now, pipeline = clock.monotonic(), self._pipeline
+        pipeline.references.restore(found)
+        learning = pipeline.references.go_on_learning(document.get("learning", {}))
+        for model, columns in learning.items():
+            for column in columns:
+                pipeline.rows.go_on(model, *column)
+        went_on = pipeline.drift.restore(document["drift"], lambda at: at + shift, now)
+        pipeline.quality.restore(document.get("quality", {}), now)
+        pipeline.problems.restore(document.get("problems", []), lambda at: at + shift)
+        said = len(found), len(learning), len(went_on)
+        log.info("state: %d learnt references, %d being learnt, drift of %d models goes on", *said)
 
     def _restore_counters(self, document: Any) -> None:
         if not document["clean"] and document["boot"] != _boot_id():
@@ -180,6 +189,9 @@ class State:
             "monotonic": clock.monotonic(),
             "references": {model: store.to_json(reference) for model, reference in references.items()},
             "drift": self._pipeline.drift.state(),
+            "learning": self._pipeline.references.learning(),
+            "quality": self._pipeline.quality.state(),
+            "problems": self._pipeline.problems.state(),
         }
 
     async def _write_counters(self, snapshot: Snapshot, *, sync: bool, clean: bool) -> None:
@@ -216,7 +228,10 @@ def _store(directory: Directory, name: str, data: Callable[[], bytes], sync: boo
     try:
         if not directory.open():
             return "in_use", "another observer keeps its state there"
-        directory.write(name, data(), sync=sync)
+        written = data()
+        if len(written) > MAX_BYTES:
+            raise ValueError(f"larger than the {MAX_BYTES} bytes that would be read")
+        directory.write(name, written, sync=sync)
     except Exception as error:
         if name == COUNTERS:
             # They are older than what is shown: better none than counters that go back.
@@ -229,7 +244,7 @@ def _store(directory: Directory, name: str, data: Callable[[], bytes], sync: boo
 
 def _encoded(monitors: dict[str, Any]) -> dict[str, Any]:
     drift = {name: drift_state.encoded(saved) for name, saved in monitors["drift"].items()}
-    return {**monitors, "drift": drift}
+    return {**monitors, "drift": drift, "learning": learn_state.encoded(monitors["learning"])}
 
 
 def _boot_id() -> str:

@@ -76,6 +76,11 @@ class ColumnBuilder:
         if len(numbers):
             self._add_numbers(numbers)
 
+    @property
+    def values(self) -> int:
+        """Rows that had one."""
+        return self.rows - self._nulls
+
     def add_nulls(self, rows: int) -> None:
         """Take rows in which the column is absent."""
         self.rows += rows

@@ -8,12 +8,13 @@ reference is there to be reviewed and shipped, not to be trusted for ever.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sidecar import clock
 from sidecar.batch import UNAVAILABLE, Batch, CleanColumn, State
+from sidecar.profiles import learn_state
 from sidecar.profiles.build import ColumnBuilder
 from sidecar.reference import ColumnProfile, ColumnType, Reference
 from sidecar.texts import SUFFIXES
@@ -38,6 +39,15 @@ class LearningStatus:
     def ready(self) -> bool:
         """Whether there is a reference."""
         return self.rows_seen >= self.rows_needed
+
+
+class LearningColumn(NamedTuple):
+    """A column that is being learnt: of which type, and how many values said so."""
+
+    kind: str
+    name: str
+    type: ColumnType
+    values: int
 
 
 class LearntReferences:
@@ -86,6 +96,27 @@ class LearntReferences:
             if self.of(model) is None and len(self._learning) + len(self._learnt) < MAX_MODELS:
                 self._learnt[model] = reference
 
+    def learning(self) -> dict[str, Any]:
+        """What is known of the models still being learnt, copied; `learn_state.encoded` makes it JSON."""
+        return {model: learning.state() for model, learning in self._learning.items()}
+
+    def go_on_learning(self, document: Mapping[str, Any]) -> dict[str, list[LearningColumn]]:
+        """Go on from what `learn_state.encoded` gave; returns the columns of each model that does.
+
+        Raises ValueError, having changed nothing, when the document is none of ours.
+        """
+        try:
+            read = {name: _Learning.of(saved, self._rows) for name, saved in document.items()}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("nothing that was being learnt") from error
+        went_on = {}
+        for name, learning in read.items():
+            room = len(self._learning) + len(self._learnt) < MAX_MODELS
+            if self.of(name) is None and room and learning.rows < self._rows:
+                self._learning[name] = learning
+                went_on[name] = learning.columns()
+        return went_on
+
     def status(self) -> dict[str, LearningStatus]:
         """Per model: given, learnt, or being learnt."""
         given = {name: LearningStatus("given", r.rows, r.rows) for name, r in self._given.items()}
@@ -121,13 +152,35 @@ class _Learning:
         outputs = {name: p for (kind, name), p in profiles.items() if kind == "output"}
         return Reference(self.rows, features, outputs, source="learnt", created=created, model=model)
 
+    def state(self) -> dict[str, Any]:
+        columns = [
+            [kind, name, learn_state.copied(column.builder, column.type)]
+            for (kind, name), column in self._columns.items()
+        ]
+        return {"rows": self.rows, "columns": columns}
+
+    def columns(self) -> list[LearningColumn]:
+        return [
+            LearningColumn(kind, name, column.type, column.builder.values)
+            for (kind, name), column in self._columns.items()
+        ]
+
+    @classmethod
+    def of(cls, saved: Mapping[str, Any], sample_rows: int) -> "_Learning":
+        learning = cls(sample_rows)
+        learning.rows = int(saved["rows"])
+        for kind, name, state in saved["columns"][:MAX_COLUMNS]:
+            column = _Column(*learn_state.restored(str(name), state, sample_rows))
+            learning._columns[str(kind), str(name)] = column
+        return learning
+
     def _column(self, kind: str, column: CleanColumn, rows_before: int) -> "_Column":
         key = kind, column.name
         known = self._columns.get(key)
         if known is not None and known.type is column.type:
             return known
         # New, or its type was voted anew: what came before was read as something else.
-        fresh = _Column(column, self._sample_rows)
+        fresh = _Column(ColumnBuilder(column.name, self._sample_rows), column.type)
         if known is None:
             fresh.builder.add_nulls(rows_before)
         if known is not None or len(self._columns) < MAX_COLUMNS:
@@ -138,9 +191,9 @@ class _Learning:
 class _Column:
     """One column of one model, of one type."""
 
-    def __init__(self, column: CleanColumn, sample_rows: int) -> None:
-        self.type = column.type
-        self.builder = ColumnBuilder(column.name, sample_rows)
+    def __init__(self, builder: ColumnBuilder, type: ColumnType) -> None:
+        self.type = type
+        self.builder = builder
 
     def add(self, column: CleanColumn) -> None:
         self.builder.add(_values(column))

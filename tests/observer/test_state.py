@@ -1,6 +1,7 @@
 """An observer goes on from what the one before it knew; what is broken or full never stops it."""
 
 import errno
+import itertools
 import json
 import os
 import threading
@@ -12,6 +13,7 @@ import pytest
 from sidecar import catalog
 from sidecar.batch import Batch, CleanColumn
 from sidecar.config import load
+from sidecar.exchange import Exchange
 from sidecar.observer.pipeline import Pipeline
 from sidecar.observer.state import COUNTERS, MONITORS, State
 from sidecar.profiles import state_file
@@ -279,3 +281,117 @@ def raising(error: Exception):
         raise error
 
     return fail
+
+
+MOMENTS = itertools.count(100.0)
+
+
+def asked(body: dict) -> Exchange:
+    """A request a second after the last one and the answer to it, as many scores as rows."""
+    rows = body["inputs"][0]["shape"][0]
+    scores = {"name": "y", "shape": [rows], "datatype": "FP64", "data": [0.5] * rows}
+    answer = {"model_name": "m", "model_version": "1", "outputs": [scores]}
+    return exchange(json.dumps(body).encode(), json.dumps(answer).encode(), at=next(MOMENTS))
+
+
+async def test_what_is_being_learnt_goes_on_after_each_restart_until_it_is_a_reference(tmp_path):
+    """A pod that restarts every 1,000 rows, killed each time without a last save."""
+    rng = np.random.default_rng(4)
+    for day in range(5):
+        observer = Observer(tmp_path)
+        seen = observer.pipeline.references.status()
+        assert (seen["m"].rows_seen if day else 0) == day * 1_000
+        for _ in range(500):
+            numbers = ", ".join(f"{x:.4f}" for x in rng.normal(size=2))
+            body = f'{{"inputs": [{{"name": "x", "shape": [2], "datatype": "FP64", "data": [{numbers}]}}]}}'
+            observer.pipeline.observer.observe(asked(json.loads(body)))
+        await observer.saves()
+        observer.killed()
+    after = Observer(tmp_path).pipeline.references
+    assert (after.of("m").rows, after.status()["m"].source) == (5_000, "learnt")
+
+
+async def test_a_first_row_without_a_value_does_not_undo_what_was_learnt(tmp_path):
+    observer = Observer(tmp_path)
+    for value in [*range(300), None]:
+        body = {"inputs": [{"name": "x", "shape": [1], "datatype": "FP64", "data": [value]}]}
+        if value is None:
+            await observer.saves()
+            observer.killed()
+            observer = Observer(tmp_path)
+        observer.pipeline.observer.observe(asked(body))
+    observer.pipeline.rows.flush()
+    [state] = [s for _, name, s in observer.pipeline.references.learning()["m"]["columns"] if name == "x"]
+    assert (state["type"], state["rows"], state["_numbers"]) == ("number", 301, 300)
+
+
+def broken(observer: Observer, value: object, times: int = 200) -> None:
+    for _ in range(times):
+        data = json.dumps([value] * 2)
+        body = f'{{"inputs": [{{"name": "x", "shape": [2], "datatype": "FP64", "data": {data}}}]}}'
+        observer.pipeline.observer.observe(asked(json.loads(body)))
+    observer.pipeline.rows.flush()
+
+
+async def test_a_problem_stands_over_a_restart_and_ends_when_it_is_over(tmp_path, caplog):
+    before = Observer(tmp_path)
+    broken(before, 1.5, 600)
+    broken(before, None)
+    [stood] = list(before.pipeline.problems.standing())
+    await before.saves()
+    before.killed()
+    caplog.clear()
+    after = Observer(tmp_path)
+    [stands] = list(after.pipeline.problems.standing())
+    assert (stands.feature, stands.problem, stands.text) == ("x", "null_surge", stood.text)
+    assert stands.since == pytest.approx(stood.since, abs=1)
+    problem = {"feature": "x", "problem": "null_surge"}
+    assert after.registry.value("inference_feature_problem", **problem) == 1
+    assert "begins" not in caplog.text
+    # What is usual is known, so nulls that go on are neither news nor the norm.
+    broken(after, None, 1_000)
+    assert [p.problem for p in after.pipeline.problems.standing()] == ["null_surge"]
+    broken(after, 1.5, 1_000)
+    assert list(after.pipeline.problems.standing()) == []
+    assert after.registry.value("inference_feature_problem", **problem) == 0
+
+
+async def test_files_are_for_the_sidecars_own_user_alone(tmp_path):
+    before = Observer(tmp_path / "state").sees(1).learns(500)
+    await before.saves()
+    assert {p.name: p.stat().st_mode & 0o777 for p in (tmp_path / "state").iterdir()} == {
+        COUNTERS: 0o600, MONITORS: 0o600, "lock": 0o600,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["learning", "quality", "problems"])
+@pytest.mark.parametrize("value", [[1], {"m": 1}, {"m": {"rows": "x", "columns": []}}, "x", [{"model": 1}]])
+async def test_a_part_that_is_not_ours_is_set_aside_and_traffic_goes_on(tmp_path, key, value):
+    before = Observer(tmp_path).learns(1_000)
+    await before.saves()
+    before.killed()
+    document = json.loads((tmp_path / MONITORS).read_bytes().split(b"\n", 1)[1])
+    document[key] = value
+    (tmp_path / MONITORS).write_bytes(state_file.dump("inference-sidecar/monitors/v1", document))
+    after = Observer(tmp_path).sees(1)
+    assert (after.requests, after.failures("corrupt")) == (1, 1)
+    assert (tmp_path / f"{MONITORS}.bad").exists()
+
+
+async def test_a_file_of_a_version_that_kept_less_is_read(tmp_path):
+    before = Observer(tmp_path).learns()
+    await before.saves()
+    before.killed()
+    document = json.loads((tmp_path / MONITORS).read_bytes().split(b"\n", 1)[1])
+    for key in ("learning", "quality", "problems"):
+        del document[key]
+    (tmp_path / MONITORS).write_bytes(state_file.dump("inference-sidecar/monitors/v1", document))
+    after = Observer(tmp_path)
+    assert after.pipeline.references.of("m") is not None and after.failures("corrupt") == 0
+
+
+async def test_what_would_be_too_large_to_read_is_not_written(tmp_path, monkeypatch):
+    observer = Observer(tmp_path).learns()
+    monkeypatch.setattr("sidecar.observer.state.MAX_BYTES", 1_000)
+    await observer.saves()
+    assert not (tmp_path / MONITORS).exists() and observer.failures("other") >= 1

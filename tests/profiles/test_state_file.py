@@ -2,6 +2,10 @@
 
 import errno
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,3 +107,32 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
 )  # fmt: skip
 def test_why_it_could_not_be_written_is_a_reason(number, reason):
     assert reason_of(OSError(number, "")) == reason
+
+
+_WRITER = """
+import sys
+from sidecar.profiles.state_file import Directory, dump
+directory = Directory(sys.argv[1])
+assert directory.open()
+for number in range(10**6):
+    directory.write("a.json", dump("s/v1", [number] * 50_000), sync=number % 2 == 0)
+    if number == 1:
+        print("going", flush=True)
+"""
+
+
+@pytest.mark.parametrize("after", [0.0, 0.013, 0.037])
+def test_a_writer_that_is_killed_at_any_moment_leaves_a_whole_file_and_no_lock(tmp_path, after):
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", _WRITER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root) as writer:
+        assert writer.stdout is not None and writer.stdout.readline() == b"going\n"
+        time.sleep(after)  # somewhere in the middle
+        writer.kill()
+    directory = Directory(tmp_path)
+    assert directory.open()
+    found = directory.read("a.json", "s/v1")
+    assert len(found) == 50_000 and len(set(found)) == 1
+    directory.write("a.json", dump("s/v1", [1]), sync=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "lock"]
+    directory.close()
