@@ -88,6 +88,13 @@ BAD_EVENT = {
     "freshness": "rows hold data older than it may be",
     "quality": "labelled predictions turn out wrong",
 }
+# Labels are about predictions made hours or days ago: whoever gets up can save none of them.
+_TICKETS_ONLY = frozenset({"quality"})
+
+
+def severity_of(slo: str, tier: Tier) -> Severity:
+    """What a tier does to a person, where the bad events are of this objective."""
+    return Severity.TICKET if slo in _TICKETS_ONLY else tier.severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +204,7 @@ def _burn(tier: Tier, target: Target, threshold: str, durations: Durations, link
     return Alert(
         ALERT_OF[slo],
         expr,
-        tier.severity,
+        severity_of(slo, tier),
         f"{words.MODEL}: {BAD_EVENT[slo]}",
         f"In the last {durations.window(tier.long)} {words.SHARE} of the events of "
         f"{words.MODEL} were bad for its {slo} objective: more than {tier.burn} times what the "

@@ -30,12 +30,17 @@ class Links:
 
     def on_call(self, *, model: bool) -> str:
         """The path of the on-call dashboard, opened at the alert's installation and, if it has one, model."""
-        labels = {"cluster": "cluster", "namespace": "namespace", "job": "job"}
+        # A Prometheus of one cluster knows its name as an external label only, which no series has.
+        labels = {
+            "cluster": "or $labels.cluster $externalLabels.cluster",
+            "namespace": "$labels.namespace",
+            "job": "$labels.job",
+        }
         if model:
-            labels["model"] = "model_name"
-        # What a series does not have is left out: empty, it would choose nothing instead of everything.
+            labels["model"] = "$labels.model_name"
+        # What there is not is left out: empty, it would choose nothing instead of everything.
         chosen = (
-            f"{{{{ with $labels.{label} }}}}&var-{name}={{{{ . | urlquery }}}}{{{{ end }}}}"
+            f"{{{{ with {label} }}}}&var-{name}={{{{ . | urlquery }}}}{{{{ end }}}}"
             for name, label in labels.items()
         )
         return f"/d/{ON_CALL_UID}?from=now-3h&to=now{''.join(chosen)}"

@@ -15,6 +15,7 @@ from sidecar.generators import (
     health_rules,
     model_rules,
     prediction_rules,
+    quality_rules,
     traffic_rules,
     version_rules,
 )
@@ -53,7 +54,7 @@ def generate(
 
 
 def _model(durations: Durations, links: Links) -> list[Group]:
-    parts = (model_rules, prediction_rules, feature_rules, version_rules, traffic_rules)
+    parts = (model_rules, prediction_rules, feature_rules, version_rules, traffic_rules, quality_rules)
     return [group for part in parts for group in part.groups(durations, links)]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sidecar.catalog import SLO_EVENTS, SLOS
-from sidecar.generators.burn_rates import ALERT_OF, BAD_EVENT, Target, targets
+from sidecar.generators.burn_rates import ALERT_OF, BAD_EVENT, TIERS, Target, severity_of, targets
 from sidecar.generators.links import Links
 from sidecar.generators.rule import dump
 from sidecar.policy import Policies
@@ -73,7 +73,7 @@ def _sloth(target: Target, links: Links) -> dict[str, Any]:
             "name": alert,
             "labels": target.labels,
             "annotations": {"runbook_url": links.runbook(alert)},
-            "page_alert": {"labels": {"severity": "page"}},
+            "page_alert": {"labels": {"severity": severity_of(target.slo, TIERS[0]).value}},
             "ticket_alert": {"labels": {"severity": "ticket"}},
         },
     }

@@ -19,7 +19,7 @@ MIN_PER_SECOND = "100 / 3600"
 SATURATED_FACTOR, MIN_IN_FLIGHT = 3, 10
 
 _MODEL = by("model_name")
-_RATE = "model:inference_requests:rate"
+RATE = "model:inference_requests:rate"
 _OPEN = "model:inference_requests_in_flight:sum"
 
 
@@ -44,17 +44,17 @@ def groups(durations: Durations, links: Links) -> list[Group]:
 
 def _rate(window: str, durations: Durations) -> Record:
     requests = f"{catalog.REQUESTS.name}[{durations.window(window)}]"
-    return Record(f"{_RATE}{window}", f"sum {_MODEL} (rate({requests}))")
+    return Record(f"{RATE}{window}", f"sum {_MODEL} (rate({requests}))")
 
 
 def _unusual(change: str, durations: Durations, links: Links) -> Alert:
     name, week = "InferenceTrafficUnusual", durations.window("7d")
-    compare, last_week = ("<" if change == "low" else ">"), f"{_RATE}1h offset {week}"
-    enough = last_week if change == "low" else f"{_RATE}1h"
+    compare, last_week = ("<" if change == "low" else ">"), f"{RATE}1h offset {week}"
+    enough = last_week if change == "low" else f"{RATE}1h"
     return Alert(
         name,
-        f"{_RATE}1h {compare} {FACTOR[change]} * {last_week}\n"
-        f"and {_RATE}15m {compare} {FACTOR[change]} * {last_week}\n"
+        f"{RATE}1h {compare} {FACTOR[change]} * {last_week}\n"
+        f"and {RATE}15m {compare} {FACTOR[change]} * {last_week}\n"
         f"and {enough} > {MIN_PER_SECOND}",
         Severity.TICKET,
         f"{words.MODEL}: traffic is unusually {change} for this hour of the week",
@@ -70,8 +70,8 @@ def _vanished(durations: Durations, links: Links) -> Alert:
     name, hour, week = "InferenceTrafficVanished", durations.window("1h"), durations.window("7d")
     return Alert(
         name,
-        f"{_RATE}1h offset {hour} > {MIN_PER_SECOND}\nunless {_RATE}15m > 0\n"
-        f"unless {_RATE}1h offset {week} == 0",
+        f"{RATE}1h offset {hour} > {MIN_PER_SECOND}\nunless {RATE}15m > 0\n"
+        f"unless {RATE}1h offset {week} == 0",
         Severity.TICKET,
         f"{words.MODEL}: nobody asks any more",
         f"{words.MODEL} was asked {words.VALUE} times a second an hour ago, and not once in the last "

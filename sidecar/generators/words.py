@@ -10,6 +10,7 @@ def label(name: str) -> str:
 
 
 VALUE = "{{ $value | humanize }}"
+COUNT = '{{ $value | printf "%.0f" }}'
 SHARE = "{{ $value | humanizePercentage }}"
 SECONDS = "{{ $value | humanizeDuration }}"
 BYTES = "{{ $value | humanize1024 }}B"

@@ -18,7 +18,13 @@ from tests.generators.tools import run
 
 GOLDEN = Path(__file__).parent / "golden"
 POLICIES = Policies(
-    ModelPolicy((Objective("availability", Decimal("99.95")), Objective("latency", Decimal(95), 0.2))),
+    ModelPolicy(
+        (
+            Objective("availability", Decimal("99.95")),
+            Objective("latency", Decimal(95), 0.2),
+            Objective("quality", Decimal(90), None, 0.5),
+        )
+    ),
     {"Fraud EU": ModelPolicy((Objective("availability", Decimal(80)),))},
 )
 
@@ -42,10 +48,24 @@ def test_a_specification_judges_each_model_once_by_its_own_objective():
     assert {slo["name"]: slo["objective"] for slo in others["slos"]} == {
         "availability": 99.95,
         "latency": 95.0,
+        "quality": 90.0,
     }
     for slo in (*own["slos"], *others["slos"]):
         for query in slo["sli"]["events"].values():
             assert promql.problems(query.replace("{{.window}}", "5m")) == []
+
+
+def test_a_budget_that_nobody_can_save_at_night_is_a_ticket_everywhere():
+    slos = yaml.safe_load(slo_specs.sloth(POLICIES, Links())["other-models.sloth.yaml"])["slos"]
+    pages = {slo["name"]: slo["alerting"]["page_alert"]["labels"]["severity"] for slo in slos}
+    assert pages == {"availability": "page", "latency": "page", "quality": "ticket"}
+    alerts = [
+        r for t in rules.generate(POLICIES).values() for g in yaml.safe_load(t)["groups"] for r in g["rules"]
+    ]
+    quality = [r["labels"] for r in alerts if r.get("alert") == "InferenceQualityBurn"]
+    # 14.4 times 10 % is more than all: no fast tier.
+    assert [one["burnrate_tier"] for one in quality] == ["medium", "slow", "long"]
+    assert {one["severity"] for one in quality} == {"ticket"}
 
 
 def test_an_object_holds_the_groups_of_its_file_and_the_labels_that_an_operator_looks_for():

@@ -7,8 +7,10 @@ from fractions import Fraction
 import pytest
 import yaml
 
+from sidecar import catalog
 from sidecar.cli import main
 from sidecar.generators import burn_rates, files, rules
+from sidecar.generators.identity import INSTALLATION
 from sidecar.generators.links import Links
 from sidecar.policy import ModelPolicy, Policies
 from sidecar.slo import Objective
@@ -155,7 +157,7 @@ def test_no_label_holds_a_value_that_changes_from_one_evaluation_to_the_next():
 def test_a_template_names_only_labels_that_the_alert_keeps():
     for alert in ALERTS:
         # What stands in `with` is left out where it is missing.
-        text = re.sub(r"\{\{ with \$labels\.\w+ \}\}", "", str(alert["annotations"]))
+        text = re.sub(r"\{\{ with (or )?\$labels\.\w+", "", str(alert["annotations"]))
         named = set(re.findall(r"\$labels\.(\w+)", text))
         missing = named - {"namespace"} - promql.kept(alert["expr"]) - set(alert["labels"])
         assert not missing, (alert["alert"], missing)
@@ -165,6 +167,43 @@ def test_absence_waits_for_more_than_a_scrape():
     for alert in ALERTS:
         if "absent(" in alert["expr"] or "unless" in alert["expr"]:
             assert alert["for"] in ("2m", "10m", "15m")
+
+
+# --- two installations -------------------------------------------------------------------------------
+
+# Judged replica by replica: what is wrong with one sidecar is not wrong with the others.
+OF_A_REPLICA = {
+    "InferenceSidecarNoData", "InferenceSidecarChunksDropped", "InferenceSidecarObserverRestarting",
+    "InferenceSidecarObserverLag", "InferenceSidecarOtlpFailing", "InferenceSidecarMergeFailing",
+    "InferenceMemoryNearLimit",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: "-".join(filter(None, identity(alert))))
+def test_installations_are_alerts_of_their_own_and_pods_are_not(alert):
+    if alert["expr"].startswith("absent("):
+        return  # of nothing at all
+    # A label that one side brings along is kept, too.
+    kept = promql.kept(alert["expr"]) | set(re.findall(r"group_left \((\w+)\)", alert["expr"]))
+    of_a_replica = alert["alert"] in OF_A_REPLICA or "connect_failures" in alert["expr"]
+
+    assert set(INSTALLATION) <= kept
+    assert of_a_replica or not kept & {"instance", "pod", "container", "endpoint"}
+
+
+def test_recordings_keep_installations_apart_and_add_up_pods():
+    for name in promql.recorded():
+        kept = promql.kept(promql.recorded()[name])
+        assert set(INSTALLATION) <= kept or name == "inference_health:component:weight", name
+        assert not kept & {"instance", "pod"}, name
+
+
+def test_no_label_of_ours_is_one_that_a_scrape_adds():
+    """It would become `exported_…`, and every rule and dashboard would ask for the wrong one."""
+    operator = {"namespace", "pod", "container", "endpoint", "job", "instance", "service", "node"}
+    operator |= {"cluster", "prometheus", "prometheus_replica", "track"}
+
+    assert not [m.name for m in catalog.ALL if set(m.labels) & operator]
 
 
 # --- burn rates --------------------------------------------------------------------------------------
