@@ -145,7 +145,7 @@ class Joint:
 
     def _ticket(self, time: float) -> None:
         pairs = [pair for pair in self.pairs.foremost(NAMED) if self.pairs.beyond_gate(pair)]
-        if not pairs:
+        if not any(map(self.pairs.spread, pairs)):
             return
         self._blamed, self._back = tuple(pairs), 0
         self.standing = self._verdict(Level.TICKET, pairs, time)
@@ -172,7 +172,7 @@ class Joint:
     def _verdict(self, level: Level, pairs: list[int], time: float) -> Verdict:
         first = pairs[0]
         before, after = self.pairs.correlations(first)
-        lasting = min(max(self.pairs.lasting(first), 1), len(self._starts))
+        lasting = min(self.pairs.lasting(first), len(self._starts))
         since_row, since_time = self._starts[-lasting]
         others = "; ".join(f"{self._name(p)} %.2f -> %.2f" % self.pairs.correlations(p) for p in pairs[1:])
         why = "they go together otherwise than they did, each alone as it was"

@@ -138,10 +138,14 @@ class PairEvidence:
         return np.asarray(self._recent_sum.sum(axis=0) / np.maximum(weight, 1e-6))
 
     def beyond_gate(self, pair: int) -> bool:
-        """Whether the change matters, and several batches show it."""
+        """Whether the change of the recent batches matters."""
         before, after = self.correlations(pair)
-        far = abs(float(self.moved()[pair])) >= self.gate[pair] and abs(after - before) >= GATE_R
-        return bool(far and self._off(pair).sum() >= MIN_SPREAD_BATCHES)
+        return bool(abs(self.moved()[pair]) >= self.gate[pair] and abs(after - before) >= GATE_R)
+
+    def spread(self, pair: int) -> bool:
+        """Whether several batches show the change, and not one burst alone."""
+        change, _ = self._newest_first(pair)
+        return bool((change >= self.gate[pair]).sum() >= MIN_SPREAD_BATCHES)
 
     def calm(self, pair: int) -> bool:
         """Whether a pair is back within half the gate; not while nothing is heard of it."""
@@ -149,19 +153,21 @@ class PairEvidence:
         return bool(heard and abs(float(self.moved()[pair])) < self.gate[pair] / 2)
 
     def correlations(self, pair: int) -> tuple[float, float]:
-        """The correlation of a pair as usual, and of the recent batches that show a change, if any do."""
-        off = self._off(pair)
-        chosen = off if off.any() else np.ones_like(off)
-        weight = float(self._recent_weight[chosen, pair].sum())
-        moved = float(self._recent_sum[chosen, pair].sum()) / max(weight, 1e-6)
+        """The correlation of a pair as usual, and of the batches since it seems to have changed."""
+        change, weight = self._newest_first(pair)
+        last = slice(self.lasting(pair))
+        moved = float((change * weight)[last].sum() / max(weight[last].sum(), 1e-6))
         usual = float(self.usual[pair])
-        return float(np.tanh(usual)), float(np.tanh(usual + moved))
+        return float(np.tanh(usual)), float(np.tanh(usual + moved * self._side(pair)))
 
     def lasting(self, pair: int) -> int:
-        """For how many of the recent batches, counted back from now, a pair has been off."""
-        newest = np.arange(self.batches - 1, self.batches - 1 - RECENT_BATCHES, -1) % RECENT_BATCHES
-        off = self._off(pair)[newest]
-        return len(off) if off.all() else int(np.argmin(off))
+        """In how many of the recent batches, counted back from now, a pair has been off, at least 1.
+
+        The likeliest moment of a change, of those in the window: where the sum of what is more than half the
+        gate is largest (Page's cumulative sum).
+        """
+        change, weight = self._newest_first(pair)
+        return int(np.argmax(np.cumsum(weight * (change - self.gate[pair] / 2)))) + 1
 
     def forget(self) -> None:
         """Bet anew: what was is over."""
@@ -213,10 +219,14 @@ class PairEvidence:
         self.gate = np.maximum(GATE_Z, EXCURSION_FACTOR * widest).astype(np.float32)
         self._history = self._history[:0]
 
-    def _off(self, pair: int) -> Mask:
-        """Of the recent batches: which are beyond half the gate, on the side of the recent mean."""
-        change = self._recent_sum[:, pair] / np.maximum(self._recent_weight[:, pair], 1e-6)
-        return np.asarray(np.sign(change.sum()) * change >= self.gate[pair] / 2)
+    def _side(self, pair: int) -> float:
+        return 1.0 if self._recent_sum[:, pair].sum() >= 0 else -1.0
+
+    def _newest_first(self, pair: int) -> tuple[Floats, Floats]:
+        """The change of each recent batch towards the side of their mean, and what it weighs."""
+        at = np.arange(self.batches - 1, self.batches - 1 - RECENT_BATCHES, -1) % RECENT_BATCHES
+        weight = self._recent_weight[at, pair]
+        return self._side(pair) * self._recent_sum[at, pair] / np.maximum(weight, 1e-6), weight
 
 
 def _running(values: Floats) -> Floats:
