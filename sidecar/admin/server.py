@@ -1,4 +1,4 @@
-"""The observer's HTTP server: metrics, status, references. It reads; nothing here changes anything.
+"""The observer's HTTP server: metrics, status, references, and where labels are posted (`labels`).
 
 The admin port itself belongs to the supervisor, which answers the probes and relays the rest to here; the
 probes are answered here too because a kept connection may bring one. The trap: everything runs on the loop
@@ -19,6 +19,8 @@ from aiohttp.typedefs import Handler
 from sidecar import sockets
 from sidecar.address import Address
 from sidecar.admin.guard import from_here, guard, harden, problem
+from sidecar.admin.labels import PATH as LABELS
+from sidecar.admin.labels import LabelPosts
 from sidecar.admin.merging import Merging
 from sidecar.admin.page import page
 from sidecar.admin.scrape import BeforeShown, Scrapes, accepts_gzip
@@ -34,7 +36,7 @@ SEND_SECONDS = 30.0
 _KEEPALIVE_SECONDS = 75.0
 
 PROBES = ("/-/healthy", "/-/ready")
-ENDPOINTS = ("/", "/metrics", "/api/v1/status", "/api/v1/reference?model=", "/api/v1/recent", *PROBES)
+ENDPOINTS = ("/", "/metrics", "/api/v1/status", "/api/v1/reference?model=", "/api/v1/recent", LABELS, *PROBES)
 
 
 class Recent(Protocol):
@@ -69,10 +71,12 @@ def create_app(
     hosts: Collection[str] = (),
     before_shown: BeforeShown | None = None,
     merging: Merging | None = None,
+    labels: LabelPosts | None = None,
 ) -> web.Application:
     """The application. `hosts` are names it may be reached by besides addresses and private names.
 
-    `before_shown` is awaited with every snapshot that a scraper is about to see.
+    `before_shown` is awaited with every snapshot that a scraper is about to see. Without `labels` none can be
+    posted.
     """
     handlers = _Handlers(source, before_shown, merging)
     app = web.Application(middlewares=[guard(frozenset(hosts), PROBES, ENDPOINTS), handlers.bounded])
@@ -83,6 +87,8 @@ def create_app(
     app.router.add_get("/api/v1/reference", handlers.reference)
     app.router.add_get("/api/v1/recent", handlers.recent)
     app.router.add_get(r"/api/v1/recent/{id:\d{1,18}}", handlers.recent)
+    if labels is not None:
+        app.router.add_post(LABELS, labels.post)
     for probe in PROBES:
         app.router.add_get(probe, handlers.probe)
     app.cleanup_ctx.append(handlers.sampling)

@@ -59,6 +59,20 @@ class Attribution:
         """The `model_name` of an exchange still open, from the name its request says ("" if none)."""
         return self._name(name, route, now, trusted=False)
 
+    def known(self, name: str, version: str) -> ModelRef | None:
+        """The label values of a model that answered here within a day or is configured; None of any other.
+
+        Without a version it is the only one that is known; one that is not known, and which it is of
+        several, is `__other__`, and "unknown" where none is.
+        """
+        name = clean(name)
+        if name not in self._models:
+            return None
+        versions = set(self._versions_of(name))
+        if version:
+            return ModelRef(name, clean(version) if clean(version) in versions else OTHER)
+        return ModelRef(name, _only(versions) or (OTHER if versions else UNKNOWN))
+
     def expire(self, now: float) -> list[dict[str, str]]:
         """Forget what was unused for a day; returns the labels for `Registry.forget`, one dict each."""
         gone = [{"model_name": name} for name in self._models.expire(now)]

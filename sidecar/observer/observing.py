@@ -17,9 +17,12 @@ from aiohttp import web
 
 from sidecar import __version__, catalog, clock
 from sidecar.address import Address
+from sidecar.admin.labels import LabelPosts
 from sidecar.admin.merging import Merging
 from sidecar.admin.server import create_app, serve
 from sidecar.admin.status import Details
+from sidecar.admin.token import Token
+from sidecar.catalog_labels import LABELS_REFUSED
 from sidecar.cgroup import Cgroup
 from sidecar.config import Settings
 from sidecar.ingest.ingesting import Ingesting
@@ -178,12 +181,21 @@ class Observing:
     def _app(self) -> web.Application:
         """The admin server's application; it also shows the model server's metrics, if it is to."""
         url, failures = self._settings.metrics.merge, self._registry.counter(catalog.MERGE_FAILURES)
+        labels = self._label_posts()
         if url is None:
-            return create_app(self, before_shown=self._state.keep)
+            return create_app(self, before_shown=self._state.keep, labels=labels)
         for reason in catalog.MERGE_FAILURES.closed["reason"]:
             failures.add(0, reason)
         merging = Merging(url, lambda reason: failures.add(1, reason))
-        return create_app(self, before_shown=self._state.keep, merging=merging)
+        return create_app(self, before_shown=self._state.keep, merging=merging, labels=labels)
+
+    def _label_posts(self) -> LabelPosts:
+        """Where labels are posted, and by whom they may be."""
+        refused, path = self._registry.counter(LABELS_REFUSED), self._settings.admin_token_file
+        for reason in LABELS_REFUSED.closed["reason"]:
+            refused.add(0, reason)
+        token = Token(path) if path else None
+        return LabelPosts(self._pipeline.labels, lambda reason, count: refused.add(count, reason), token)
 
     def _admin_sockets(self) -> list[Address]:
         """Where the admin server listens: behind a supervisor also for clients of other hosts."""

@@ -17,7 +17,7 @@ from sidecar.inference import Column, Values
 _SUM_TOLERANCE = 1e-3
 
 
-def judged(outputs: Sequence[Column], name: str) -> Values | None:
+def judged(outputs: Sequence[Column], name: str) -> "Values | None":
     """The predictions to compare, one for each row; None when there are none to be had."""
     if name:
         return next((column.values for column in outputs if column.name == name), None)

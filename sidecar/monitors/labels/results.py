@@ -11,7 +11,8 @@ from typing import Any
 
 from sidecar import catalog_labels as catalog
 from sidecar.catalog import SLO_EVENTS
-from sidecar.inference import ModelRef
+from sidecar.inference import UNKNOWN, ModelRef
+from sidecar.metric import OTHER
 from sidecar.monitors.labels.falling import Baseline, Change
 from sidecar.monitors.labels.judging import Rules, Task
 from sidecar.monitors.labels.values import Value
@@ -150,7 +151,8 @@ class Results:
         return next((each for each in self._policies.of(name).objectives if each.slo == _SLO), None)
 
     def _expect(self, model: ModelRef) -> None:
-        if (*model_labels(model), "matched") not in self._labels.values:
+        known = model.name not in (UNKNOWN, OTHER)
+        if known and (*model_labels(model), "matched") not in self._labels.values:
             for state in catalog.LABEL_STATES:
                 self._labels.add(0, *model_labels(model), state)
             self.on_labelled(model)

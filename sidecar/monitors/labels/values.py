@@ -61,7 +61,7 @@ def key_of(identity: str) -> int:
 
 
 def key_of_row(key: int, row: int) -> int:
-    """A number for a row of a prediction of which nothing but this row is known; that of the first is `key`."""
+    """The key of a row of which nothing else of its prediction is known; that of the first row is `key`."""
     return (key + row * _ODD) % 2**64
 
 

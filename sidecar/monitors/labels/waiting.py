@@ -17,9 +17,10 @@ LIMIT = 10_000
 class Given(NamedTuple):
     """A label as it was posted, or the labels of all rows of a prediction.
 
-    `at` is its place in the list. `key` is of the prediction's id, None without one. `values` has one value, or
-    one for each row if `all_rows`; NOTHING among them is a row whose label is not known. `row` is None where it
-    was not said. `prediction` and `time` (wall clock, of the prediction) come with labels that bring theirs.
+    `at` is its place in the list. `key` is of the prediction's id, None without one. `values` has one
+    value, or one for each row if `all_rows`; NOTHING among them is a row whose label is not known. `row` is
+    None where it was not said. `prediction` and `time` (wall clock, of the prediction) come with labels
+    that bring theirs.
     """
 
     at: int
