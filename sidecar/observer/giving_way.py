@@ -10,7 +10,7 @@ matter; giving way to the relay is right whoever it is.
 
 # Of the time, running or waiting for a core. A relay has nothing to spare at 1; below, its queue is empty
 # now and then, and what the observer takes comes out of that.
-_PRESSED = 0.9
+_PRESSED = 0.85
 # Far enough below for the observer not to go back and forth.
 _RELIEVED = 0.7
 # Enough for 1,000 exchanges a second: a machine that is simply busy is still observed.

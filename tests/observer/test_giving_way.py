@@ -15,7 +15,7 @@ def after(*pressures: float) -> float | None:
 
 
 def test_a_relay_with_time_to_spare_costs_the_observer_nothing() -> None:
-    assert after(0.0, 0.3, 0.69, 0.89) is None
+    assert after(0.0, 0.3, 0.69, 0.84) is None
 
 
 def test_a_relay_without_time_is_given_way_to_at_once() -> None:
