@@ -1,10 +1,11 @@
 """What an observer knows, kept in a directory so that the next one goes on from there.
 
-Two files. `counters.json` is written before every answer that shows counters (a scrape, an OTLP export), into
-the page cache: a killed observer then never goes on from less than it has shown, which Prometheus would
-take for a reset and count anew. `monitors.json` holds references, learnt and being learnt, what drift and
-data quality are judged by, and problems that stand; it and the counters are written to the disk every
-minute, when a reference was learnt, and at the end.
+Three files. `counters.json` is written before every answer that shows counters (a scrape, an OTLP export),
+into the page cache: a killed observer then never goes on from less than it has shown, which Prometheus
+would take for a reset and count anew. `monitors.json` holds references, learnt and being learnt, what drift
+and data quality are judged by, and problems that stand; it and the counters are written to the disk every
+minute, when a reference was learnt, and at the end. `labels.json` holds the predictions that wait for
+labels, as numbers and hashes; it is written every ten minutes and at the end.
 
 Snapshots are taken on the loop, everything else happens in a thread, one at a time. Nothing here raises: what
 cannot be kept is counted, and traffic goes on. What it is not: a place for values of rows. The trap: after
@@ -23,7 +24,7 @@ from sidecar.errors import ConfigError
 from sidecar.metric import Metric
 from sidecar.monitors import drift_state
 from sidecar.monitors.exported_bins import GRID
-from sidecar.observer import saved_series
+from sidecar.observer import saved_labels, saved_series
 from sidecar.observer.pipeline import Pipeline
 from sidecar.profiles import learn_state, store
 from sidecar.profiles.state_file import MAX_BYTES, Directory, Unusable, dump, reason_of
@@ -38,6 +39,10 @@ SAVE_SECONDS = 60.0
 KEEP_SECONDS = 0.5
 COUNTERS, COUNTERS_SCHEMA = "counters.json", "inference-sidecar/counters/v1"
 MONITORS, MONITORS_SCHEMA = "monitors.json", "inference-sidecar/monitors/v1"
+LABELS, LABELS_SCHEMA = "labels.json", "inference-sidecar/labels/v1"
+# Some 20 MB where much waits: a killed observer forgets ten minutes of predictions and of their labels.
+# them.
+LABELS_SECONDS = 600.0
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -55,6 +60,7 @@ class State:
         self._keeping: set[asyncio.Future[None]] = set()
         self._failing: dict[str, str] = {}  # by file: why
         self._learnt: frozenset[str] = frozenset()
+        self._labels_saved = clock.monotonic()
 
     # --- at the start ----------------------------------------------------------------------------
 
@@ -65,6 +71,7 @@ class State:
         # Drift first: a model it judges anew has no detections yet, a restored one gets them back below.
         self._restore_file(MONITORS, MONITORS_SCHEMA, self._restore_monitors)
         self._restore_file(COUNTERS, COUNTERS_SCHEMA, self._restore_counters)
+        self._restore_file(LABELS, LABELS_SCHEMA, self._restore_labels)
         self._learnt = frozenset(self._pipeline.references.learnt())
 
     def _taken(self) -> bool:
@@ -108,6 +115,9 @@ class State:
         pipeline.problems.restore(document.get("problems", []), lambda at: at + shift)
         said = len(found), len(learning), len(went_on)
         log.info("state: %d learnt references, %d being learnt, drift of %d models goes on", *said)
+
+    def _restore_labels(self, document: Any) -> None:
+        self._pipeline.labels.restore(saved_labels.decoded(document))
 
     def _restore_counters(self, document: Any) -> None:
         if not document["clean"] and document["boot"] != _boot_id():
@@ -165,6 +175,10 @@ class State:
         # First the counters: in the order of their snapshots, or newer ones would be overwritten.
         await self._write_counters(snapshot, sync=True, clean=clean)
         await self._write(MONITORS, lambda: dump(MONITORS_SCHEMA, _encoded(monitors)), sync=True)
+        if clean or clock.monotonic() - self._labels_saved >= LABELS_SECONDS:
+            self._labels_saved = clock.monotonic()
+            labels = self._pipeline.labels.state()
+            await self._write(LABELS, lambda: dump(LABELS_SCHEMA, saved_labels.encoded(labels)), sync=True)
 
     async def close(self, snapshot: Snapshot, within: float) -> None:
         """Save everything for the last time, and let go of the directory."""
