@@ -69,6 +69,7 @@ class Drift:
         self._settings = settings
         self.on_verdict = on_verdict
         self.on_counts: Callable[[str, Judge, Counts, int], None] = _uncounted
+        self.quality_fell: Callable[[str], bool] = lambda _: False
         self._score = registry.gauge(catalog.DRIFT_SCORE)
         self._active = registry.gauge(catalog.DRIFT_ACTIVE)
         self._since = registry.gauge(catalog.DRIFT_ACTIVE_SINCE)
@@ -159,7 +160,8 @@ class Drift:
 
     def _allowed(self, name: str) -> Allowed:
         policy = self._policies.of(name)
-        return Allowed(policy.drift_page, policy.drift_seconds_per_page * policy.drift_replicas)
+        seconds = policy.drift_seconds_per_page * policy.drift_replicas
+        return Allowed(policy.drift_page, seconds, self.quality_fell(name))
 
     def _new(self, name: str, reference: Reference, now: float) -> "_Model":
         def tell(verdict: Verdict) -> None:

@@ -61,10 +61,14 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What the operator allows: pages at all, and one false one in so many seconds of this replica."""
+    """What the operator allows: pages at all, and one false one in so many seconds of this replica.
+
+    `quality_fell`: labels show that predictions have become worse, and so a ticket is enough for a page.
+    """
 
     page: bool = True
     seconds: float = YEAR_SECONDS
+    quality_fell: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,8 @@ class Judge:
         self._tickets(time)
         if allowed.page and self.standing:
             self._corroborate(time, needed)
+            if allowed.quality_fell:
+                self._page_with_quality(time)
         if self.standing:
             self._recover(time)
 
@@ -246,6 +252,11 @@ class Judge:
         for signal, witness in ((one, other), (other, one)):
             name, kind = self.signals.all[witness].name, self.signals.all[witness].kind
             self._raise(signal, Level.PAGE, time, f"corroborated by the {kind} {name}")
+
+    def _page_with_quality(self, time: float) -> None:
+        if not any(verdict.level is Level.PAGE for verdict in self.standing.values()):
+            oldest = min(self.standing, key=lambda signal: self.standing[signal].row)
+            self._raise(oldest, Level.PAGE, time, "corroborated by the quality, which fell")
 
     def _recover(self, time: float) -> None:
         calm = self.evidence.calm()

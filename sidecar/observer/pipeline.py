@@ -87,6 +87,7 @@ class Pipeline:
             wait=kept.wait,
             remember=kept.remember,
         )
+        self.drift.quality_fell = self.labels.results.fallen
         # A model may get labels before anybody asks it, when they bring their predictions.
         self.labels.results.on_labelled = lambda model: objectives.introduce((model.name, model.version))
         self.versions = Versions(self.registry, policies)

@@ -41,7 +41,6 @@ COUNTERS, COUNTERS_SCHEMA = "counters.json", "inference-sidecar/counters/v1"
 MONITORS, MONITORS_SCHEMA = "monitors.json", "inference-sidecar/monitors/v1"
 LABELS, LABELS_SCHEMA = "labels.json", "inference-sidecar/labels/v1"
 # Some 20 MB where much waits: a killed observer forgets ten minutes of predictions and of their labels.
-# them.
 LABELS_SECONDS = 600.0
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

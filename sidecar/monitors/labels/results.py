@@ -49,6 +49,7 @@ class Results:
         self._baselines: Recent[str, dict[str, Baseline]] = Recent(_WINDOWS_LIMIT, lambda _: {})
         self._new: dict[ModelRef, list[tuple[Value, Value]]] = defaultdict(list)
         self._changed: set[ModelRef] = set()
+        self._fallen: set[ModelRef] = set()
         registry.before_snapshot(self.show)
 
     def introduce(self, model: ModelRef) -> None:
@@ -108,6 +109,7 @@ class Results:
             if now - window.last > STALE_SECONDS:
                 self._windows.discard(model)
                 self._changed.discard(model)
+                self._fallen.discard(model)
                 for gauge in (self._ratio, self._value, self._count, self._degraded):
                     gauge.remove(model_name=model.name, model_version=model.version)
 
@@ -117,7 +119,7 @@ class Results:
 
     def fallen(self, name: str) -> bool:
         """Whether the quality of some version of a model has fallen."""
-        return any(window.falling.fallen for model, window in self._windows.items() if model.name == name)
+        return any(model.name == name for model in self._fallen)
 
     def state(self) -> dict[str, Any]:
         """What to go on from."""
@@ -165,6 +167,7 @@ class Results:
             self._degraded.set(float(window.falling.fallen), *at)
             self._drops.add(sum(change.fell for change in changes), *at)
         for change in changes:
+            (self._fallen.add if change.fell else self._fallen.discard)(model)
             self.on_change(model, change)
 
 
