@@ -8,7 +8,7 @@ decision record.
 from sidecar import catalog_generation, catalog_labels, catalog_quality
 from sidecar.exchange import Outcome
 from sidecar.inference import Operation, Undecoded
-from sidecar.metric import Metric, MetricKind
+from sidecar.metric import Metric, MetricKind, Shed
 from sidecar.metric import model_metric as _model_metric
 
 COUNTER, GAUGE, HISTOGRAM = MetricKind.COUNTER, MetricKind.GAUGE, MetricKind.HISTOGRAM
@@ -109,23 +109,23 @@ ROWS_COMPLETE = _model_metric(
 FEATURE_VALUES = _model_metric(
     "inference_feature_values_total", COUNTER, "Values of each feature, by their state.",
     "feature", "state",
-    unit="{value}", capped=("feature",), limit=20_000, closed={"state": FEATURE_STATES},
+    unit="{value}", capped=("feature",), limit=20_000, closed={"state": FEATURE_STATES}, shed=Shed.FEATURES,
 )  # fmt: skip
 FEATURE_MEAN = _model_metric(
     "inference_feature_mean", GAUGE, "Mean of a numeric feature over the last window.", "feature",
-    capped=("feature",),
+    capped=("feature",), shed=Shed.SUMMARIES,
 )  # fmt: skip
 FEATURE_STDDEV = _model_metric(
     "inference_feature_stddev", GAUGE, "Standard deviation of a numeric feature over the last window.",
-    "feature", capped=("feature",),
+    "feature", capped=("feature",), shed=Shed.SUMMARIES,
 )  # fmt: skip
 FEATURE_MIN = _model_metric(
     "inference_feature_min", GAUGE, "Smallest value of a numeric feature over the last window.", "feature",
-    capped=("feature",),
+    capped=("feature",), shed=Shed.SUMMARIES,
 )  # fmt: skip
 FEATURE_MAX = _model_metric(
     "inference_feature_max", GAUGE, "Largest value of a numeric feature over the last window.", "feature",
-    capped=("feature",),
+    capped=("feature",), shed=Shed.SUMMARIES,
 )  # fmt: skip
 
 # --- predictions -------------------------------------------------------------------------------------
@@ -142,11 +142,11 @@ PREDICTIONS_INVALID = _model_metric(
 )  # fmt: skip
 PREDICTION_MEAN = _model_metric(
     "inference_prediction_mean", GAUGE, "Mean of a numeric output over the last window.", "output",
-    capped=("output",),
+    capped=("output",), shed=Shed.SUMMARIES,
 )  # fmt: skip
 PREDICTION_STDDEV = _model_metric(
     "inference_prediction_stddev", GAUGE, "Standard deviation of a numeric output over the last window.",
-    "output", capped=("output",),
+    "output", capped=("output",), shed=Shed.SUMMARIES,
 )  # fmt: skip
 
 # --- distributions and drift -------------------------------------------------------------------------
@@ -156,15 +156,17 @@ DISTRIBUTION_ROWS = _model_metric(
     "Rows in each bin of a feature or output; adds up across replicas for one profile.",
     *_PROFILE,
     unit="{row}", capped=("name", "bin"), limit=20_000, closed={"kind": ("feature", "output")},
+    shed=Shed.BINS,
 )  # fmt: skip
 REFERENCE_RATIO = _model_metric(
     "inference_reference_ratio", GAUGE, "Share of each bin in the reference.",
     *_PROFILE,
-    unit="1", capped=("name", "bin"), limit=20_000, closed={"kind": ("feature", "output")},
+    unit="1", capped=("name", "bin"), limit=20_000, closed={"kind": ("feature", "output")}, shed=Shed.BINS,
 )  # fmt: skip
 REFERENCE_ROWS = _model_metric(
     "inference_reference_rows", GAUGE, "Rows the reference was built from.",
     "kind", "name", "profile", unit="{row}", capped=("name",), closed={"kind": ("feature", "output")},
+    shed=Shed.BINS,
 )  # fmt: skip
 REFERENCE_INFO = _model_metric(
     "inference_reference_info", GAUGE, "1 for the reference in use, and where it came from.",
@@ -177,23 +179,25 @@ DRIFT_SCORE = _model_metric(
     "Distance between the recent rows and the reference; PSI is corrected for its sampling bias.",
     "kind", "name", "method",
     capped=("name",), limit=5_000, closed={"kind": ("feature", "output"), "method": ("psi", "js", "tv")},
+    shed=Shed.FEATURES,
 )  # fmt: skip
 DRIFT_ACTIVE = _model_metric(
     "inference_drift_active", GAUGE,
     "1 while the verdict stands, after effect-size gates and corroboration.",
     "kind", "name", "level",
     capped=("name",), limit=5_000, closed={"kind": DRIFT_KINDS, "level": ("ticket", "page")},
+    shed=Shed.FEATURES,
 )  # fmt: skip
 DRIFT_ACTIVE_SINCE = _model_metric(
     "inference_drift_active_since_timestamp_seconds", GAUGE,
     "Unix time at which the change began about which a verdict stands; no series while none does.",
     "kind", "name",
-    unit="s", capped=("name",), limit=5_000, closed={"kind": DRIFT_KINDS},
+    unit="s", capped=("name",), limit=5_000, closed={"kind": DRIFT_KINDS}, shed=Shed.FEATURES,
 )  # fmt: skip
 DRIFT_DETECTIONS = _model_metric(
     "inference_drift_detections_total", COUNTER, "Changes detected, before any gate: no reason to notify.",
     "kind", "name",
-    unit="{detection}", capped=("name",), closed={"kind": DRIFT_KINDS},
+    unit="{detection}", capped=("name",), closed={"kind": DRIFT_KINDS}, shed=Shed.FEATURES,
 )  # fmt: skip
 
 # --- objectives --------------------------------------------------------------------------------------

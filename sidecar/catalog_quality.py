@@ -1,6 +1,6 @@
 """The metrics of data quality over time, of odd rows and of segments. A part of the catalogue."""
 
-from sidecar.metric import Metric, MetricKind, model_metric
+from sidecar.metric import Metric, MetricKind, Shed, model_metric
 
 COUNTER, GAUGE, HISTOGRAM = MetricKind.COUNTER, MetricKind.GAUGE, MetricKind.HISTOGRAM
 
@@ -18,7 +18,7 @@ _AGES = (
 FEATURE_PROBLEM = model_metric(
     "inference_feature_problem", GAUGE,
     "1 while the recent values of a feature are not what they used to be; 0 when that is over.",
-    "feature", "problem", capped=("feature",), closed={"problem": FEATURE_PROBLEMS},
+    "feature", "problem", capped=("feature",), closed={"problem": FEATURE_PROBLEMS}, shed=Shed.FEATURES,
 )  # fmt: skip
 FEATURE_PROBLEMS_BEGUN = model_metric(
     "inference_feature_problems_total", COUNTER, "Times that a problem with a feature's values began.",
@@ -34,7 +34,7 @@ DUPLICATE_ROWS = model_metric(
 )  # fmt: skip
 FEATURE_AGE = model_metric(
     "inference_feature_age_seconds", HISTOGRAM, "Age of a timestamp feature when its row arrived.",
-    "feature", unit="s", buckets=_AGES, capped=("feature",),
+    "feature", unit="s", buckets=_AGES, capped=("feature",), shed=Shed.SUMMARIES,
 )  # fmt: skip
 OUT_OF_DISTRIBUTION_ROWS = model_metric(
     "inference_out_of_distribution_rows_total", COUNTER,
@@ -45,21 +45,21 @@ OUT_OF_DISTRIBUTION_ROWS = model_metric(
 _SEGMENT = ("segment", "value")
 SEGMENT_REQUESTS = model_metric(
     "inference_segment_requests_total", COUNTER, "Inference requests, by segment.",
-    *_SEGMENT, unit="{request}", capped=("value",),
+    *_SEGMENT, unit="{request}", capped=("value",), shed=Shed.SEGMENTS,
 )  # fmt: skip
 SEGMENT_ROWS = model_metric(
     "inference_segment_rows_total", COUNTER, "Rows, by segment.",
-    *_SEGMENT, unit="{row}", capped=("value",),
+    *_SEGMENT, unit="{row}", capped=("value",), shed=Shed.SEGMENTS,
 )  # fmt: skip
 SEGMENT_ROWS_COMPLETE = model_metric(
     "inference_segment_rows_complete_total", COUNTER, "Complete rows, by segment.",
-    *_SEGMENT, unit="{row}", capped=("value",),
+    *_SEGMENT, unit="{row}", capped=("value",), shed=Shed.SEGMENTS,
 )  # fmt: skip
 SEGMENT_UNAVAILABLE = model_metric(
     "inference_segment_unavailable_values_total", COUNTER,
     "Values of each feature that were missing, null, NaN, infinite or of the wrong type, by segment.",
     *_SEGMENT, "feature",
-    unit="{value}", capped=("value", "feature"), limit=10_000,
+    unit="{value}", capped=("value", "feature"), limit=10_000, shed=Shed.SEGMENTS,
 )  # fmt: skip
 
 ALL: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

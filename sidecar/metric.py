@@ -1,7 +1,20 @@
 """What a metric is: one declaration gives its Prometheus name, its OTLP name and its label set."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
+
+
+class Shed(IntEnum):
+    """In which order families stop taking new series as the registry fills up: the highest first.
+
+    What says whether the model serves at all comes last; what multiplies by values and bins comes first.
+    """
+
+    LAST = 0
+    FEATURES = 1
+    SUMMARIES = 2
+    BINS = 3
+    SEGMENTS = 4
 
 
 class MetricKind(StrEnum):
@@ -39,6 +52,7 @@ class Metric:
     # 2,000 is the limit of the OpenTelemetry SDK; families that multiply by bins set their own.
     limit: int = 2_000
     otlp: str = ""
+    shed: Shed = Shed.LAST
     closed: dict[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     @property

@@ -2,7 +2,8 @@
 
 One writer (the observer's loop), no locks: a snapshot is taken on that loop and may then be rendered
 anywhere. A family that is full counts what it could not hold under `__other__`, and says so in
-`sidecar_series_overflow_total`.
+`sidecar_series_overflow_total`. So does one whose part of all series is used up (`Room`); nothing that is
+there goes away for something new.
 """
 
 from bisect import bisect_left
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from sidecar import catalog, clock
 from sidecar.exponential import Exponential
 from sidecar.metric import OTHER, Metric, MetricKind
+from sidecar.series_room import SERIES_LIMIT, Room, lines_of
 
 Labels = tuple[str, ...]
 
@@ -57,9 +59,10 @@ Value = float | Distribution
 class Family:
     """All series of one metric. `values` maps label values, in the declared order, to the value."""
 
-    def __init__(self, metric: Metric, on_overflow: Callable[[str], None]) -> None:
+    def __init__(self, metric: Metric, on_overflow: Callable[[str], None], room: Room) -> None:
         self.metric = metric
         self.values: dict[Labels, Value] = {}
+        self._room = room
         self._on_overflow = on_overflow
         self._capped = tuple(label in metric.capped for label in metric.labels)
 
@@ -67,20 +70,38 @@ class Family:
         """Where a new series goes: itself, or the overflow series when the family is full."""
         if len(labels) != len(self.metric.labels):
             raise ValueError(f"{self.metric.name} has labels {self.metric.labels}, got {labels}")
-        if len(self.values) < self.metric.limit:
+        if self.fits():
+            self._room.used += lines_of(self.metric)
             return labels
         self._on_overflow(self.metric.name)
-        return tuple(OTHER if capped else v for v, capped in zip(labels, self._capped, strict=True))
+        place = tuple(OTHER if capped else v for v, capped in zip(labels, self._capped, strict=True))
+        self._room.used += lines_of(self.metric) * (place not in self.values)
+        return place
+
+    def fits(self) -> bool:
+        """Whether there is room for one more series. What traffic cannot multiply always has some."""
+        return len(self.values) < self.metric.limit and (
+            not self.metric.capped or self._room.has(self.metric)
+        )
+
+    def go_on(self, labels: Labels, value: Value) -> None:
+        """Put a series back as it was, replacing what is there; nothing where there is no room."""
+        if labels in self.values or self.fits():
+            self._room.used += lines_of(self.metric) * (labels not in self.values)
+            self.values[labels] = value
 
     def discard(self, *labels: str) -> None:
         """Forget one series, if it is there."""
-        self.values.pop(labels, None)
+        if self.values.pop(labels, None) is not None:
+            self._room.used -= lines_of(self.metric)
 
     def remove(self, **match: str) -> None:
         """Forget every series whose labels have these values."""
         at = [(self.metric.labels.index(name), value) for name, value in match.items()]
-        for labels in [k for k in self.values if all(k[i] == v for i, v in at)]:
+        gone = [k for k in self.values if all(k[i] == v for i, v in at)]
+        for labels in gone:
             del self.values[labels]
+        self._room.used -= lines_of(self.metric) * len(gone)
 
 
 class Counter(Family):
@@ -212,12 +233,18 @@ _FAMILIES: dict[MetricKind, type[Family]] = {
 class Registry:
     """Every family of the catalogue. Counters without labels exist at zero from the start."""
 
-    def __init__(self, metrics: Iterable[Metric] = catalog.ALL, started: float | None = None) -> None:
+    def __init__(
+        self,
+        metrics: Iterable[Metric] = catalog.ALL,
+        started: float | None = None,
+        series_limit: int = SERIES_LIMIT,
+    ) -> None:
         self.started = clock.wall() if started is None else started
+        self.room = Room(series_limit)
         self._families: dict[str, Family] = {}
         self._before_snapshot: list[Callable[[], None]] = []
         for metric in metrics:
-            family = _FAMILIES[metric.kind](metric, self._overflowed)
+            family = _FAMILIES[metric.kind](metric, self._overflowed, self.room)
             if isinstance(family, Counter) and not metric.labels:
                 family.add(0)
             self._families[metric.name] = family
@@ -273,11 +300,11 @@ class Registry:
         What a counter has counted since the start is added. Histograms and gauges are replaced.
         """
         family = self._families.get(metric.name)
-        if family is None or (labels not in family.values and len(family.values) >= family.metric.limit):
+        if family is None:
             return
         before = family.values.get(labels, 0.0) if isinstance(family, Counter) else 0.0
-        family.values[labels] = _copy(value) if isinstance(value, Distribution) else value + float(before)
-        if isinstance(family, Histogram) and family.exponential:
+        family.go_on(labels, _copy(value) if isinstance(value, Distribution) else value + float(before))
+        if isinstance(family, Histogram) and family.exponential and labels in family.values:
             family.values[labels].exponential = Exponential(clock.wall())
 
     def forget(self, **match: str) -> None:

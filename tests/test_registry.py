@@ -2,9 +2,12 @@
 
 import pytest
 
+from sidecar import catalog
 from sidecar.catalog import SERIES_OVERFLOW
-from sidecar.metric import OTHER, Metric, MetricKind
-from sidecar.registry import Distribution, Registry
+from sidecar.exporters.prometheus import render
+from sidecar.metric import OTHER, Metric, MetricKind, Shed
+from sidecar.registry import Counter, Distribution, Histogram, Registry
+from sidecar.series_room import lines_of
 
 COUNTER = Metric("c_total", MetricKind.COUNTER, "", ("who", "result"), capped=("who",), limit=3)
 PLAIN = Metric("plain_total", MetricKind.COUNTER, "")
@@ -114,3 +117,64 @@ def test_a_value_sums_the_series_that_match(registry):
         registry.counter(COUNTER).add(2, who, result)
     assert registry.value("c_total", who="a") == 4
     assert registry.value("c_total", who="nobody") == 0
+
+
+def filled(limit: int) -> Registry:
+    """Everything the catalogue has, as far as there is room: segments first, then bins, and so on."""
+    registry = Registry(started=1.0, series_limit=limit)
+    families = [f for f in registry._families.values() if f.metric.capped]
+    for family in sorted(families, key=lambda f: -f.metric.shed):
+        for at in range(limit):
+            labels = [
+                f"{label}-{at}" if label in family.metric.capped else "x" for label in family.metric.labels
+            ]
+            if isinstance(family, Histogram):
+                family.observe(1.0, *labels)
+            elif isinstance(family, Counter):
+                family.add(1.0, *labels)
+            else:
+                family.set(1.0, *labels)
+    return registry
+
+
+def lines(registry: Registry) -> int:
+    body, _ = render(registry.snapshot(), process=False)
+    return sum(not line.startswith(b"#") for line in body.splitlines())
+
+
+def test_all_series_together_are_bounded_and_what_is_shed_first_leaves_room_for_the_rest():
+    registry = filled(2_000)
+    assert registry.room.used == lines(registry)
+    used, others = dict.fromkeys(Shed, 0), 0
+    for family in registry._families.values():
+        named = sum(OTHER not in labels for labels in family.values) if family.metric.capped else 0
+        used[family.metric.shed] += named * lines_of(family.metric)
+        others += (len(family.values) - named) * lines_of(family.metric)
+    shares = {shed: lines / 2_000 for shed, lines in used.items()}
+    assert shares[Shed.SEGMENTS] == pytest.approx(0.5, abs=0.05)
+    assert shares[Shed.BINS] == pytest.approx(0.2, abs=0.05)
+    assert min(shares.values()) > 0
+    assert sum(used.values()) <= 2_000
+    assert registry.value("sidecar_series_overflow_total", metric="inference_segment_rows_total") > 0
+    # What cannot multiply is never told that there is no room, the counter of overflows least of all.
+    registry.counter(catalog.OTLP_EXPORT_FAILURES).add(1, "metrics")
+    assert registry.value("sidecar_otlp_export_failures_total", signal="metrics") == 1
+
+
+def test_room_comes_back_when_series_leave():
+    registry = filled(400)
+    registry.forget(model_name="model_name-0")
+    registry.gauge(catalog.DRIFT_SCORE).discard("gone", "1", "feature", "x", "psi")
+    for family in registry._families.values():
+        for labels in list(family.values):
+            if family.metric.labels:
+                family.discard(*labels)
+    assert registry.room.used == lines(registry) == sum(1 for _ in registry._families.values() if _.values)
+
+
+def test_what_goes_on_after_a_restart_takes_room_too():
+    registry = Registry(started=1.0, series_limit=100)
+    for at in range(200):
+        registry.go_on(catalog.REQUESTS, ("m", str(at), "v2", "predict", "200", "ok"), 5.0)
+    assert registry.room.used == lines(registry) <= 100
+    assert registry.value("inference_requests_total") == 5 * len(registry.counter(catalog.REQUESTS).values)
