@@ -77,7 +77,7 @@ whose standard translation gives the Prometheus name. Histograms have the series
 A label with a star takes its values from traffic. It is capped: past the cap a value becomes `{OTHER}`, which
 `sidecar_series_overflow_total` counts.
 
-All families together hold {SERIES_LIMIT:,} series (a histogram counts with its buckets). Before that is reached
+All families together hold {SERIES_LIMIT:,} series (a histogram counts with its buckets). Before that,
 those that multiply stop taking new ones: {_order()}.
 Nothing that is there goes away for something new.
 """
