@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sidecar.address import Address
+from sidecar.admin.token import read_token
 from sidecar.config.file import Path, Problem, dotted
 from sidecar.config.schema import Settings
 from sidecar.config.telemetry import salt_problem
@@ -56,6 +57,16 @@ def salt(tree: dict[str, Any]) -> Iterator[Problem]:
     path = logs.get("salt_file") if isinstance(logs, dict) else None
     if isinstance(path, str) and path and (problem := salt_problem(path)):
         yield ("otlp", "logs", "salt_file"), problem
+
+
+def token(tree: dict[str, Any]) -> Iterator[Problem]:
+    """A problem when the token that lets clients post labels is not there, or is none."""
+    path = tree.get("admin_token_file")
+    if isinstance(path, str) and path:
+        try:
+            read_token(path)
+        except SidecarError as error:
+            yield ("admin_token_file",), str(error)
 
 
 def addresses(tree: dict[str, Any]) -> Iterator[Problem]:

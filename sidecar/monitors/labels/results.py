@@ -5,6 +5,7 @@ any more are taken away with the model, and a label that comes later brings them
 when no label has come for a week.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -21,20 +22,24 @@ from sidecar.monitors.recent import Recent
 from sidecar.policy import Policies
 from sidecar.registry import Registry
 
+log = logging.getLogger("sidecar")
+
 # Versions with labels at one time; 64 KB each.
 _WINDOWS_LIMIT = 200
 _SLO = "quality"
 
 
-def _ignore(_: ModelRef, __: Change) -> None:
-    pass
+def _log(model: ModelRef, change: Change) -> None:
+    say, what = (log.warning, "fell") if change.fell else (log.info, "is back")
+    figures = f"mean error {change.now:.4g} of the last {change.labels} labels, {change.before:.4g} at first"
+    say("quality: model=%s version=%s %s: %s", model.name, model.version, what, figures)
 
 
 class Results:
     """Takes matched pairs; `judge` after some of them. `on_change` hears when quality falls or recovers."""
 
     def __init__(self, registry: Registry, policies: Policies) -> None:
-        self.on_change: Callable[[ModelRef, Change], None] = _ignore
+        self.on_change: Callable[[ModelRef, Change], None] = _log
         self.on_labelled: Callable[[ModelRef], None] = lambda _: None
         self._policies = policies
         self._labels = registry.counter(catalog.LABELS)
