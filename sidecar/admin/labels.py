@@ -102,9 +102,11 @@ class LabelPosts:
         if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
             return self._refuse("forbidden", 403, "pages of other origins may not post")
         if self._token is not None:
-            if self._token.admits(request.headers.get("Authorization", "")):
+            given = request.headers.get("Authorization", "")
+            if self._token.admits(given):
                 return None
-            response = self._refuse("forbidden", 401, "give the token: Authorization: Bearer ...")
+            wrong = "this is not the token" if given else "the token is missing"
+            response = self._refuse("forbidden", 401, f"{wrong}; send Authorization: Bearer ...")
             response.headers["WWW-Authenticate"] = "Bearer"
             return response
         if from_here(request):

@@ -38,6 +38,7 @@ class Token:
         self._path = path
         self._seen: tuple[int, int, int] | None = None
         self._token = b""
+        self._failing = False
 
     def admits(self, authorization: str) -> bool:
         """Whether an Authorization header has the token. Takes as long for a wrong one as for a right one."""
@@ -52,8 +53,9 @@ class Token:
             seen = found.st_mtime_ns, found.st_ino, found.st_size
             if seen != self._seen:
                 self._token, self._seen = read_token(self._path), seen
+            self._failing = False
         except (OSError, SidecarError) as error:
-            if self._seen is not None or not self._token:
-                _log.error("nobody may post labels: %s", error)
-            self._token, self._seen = b"", None
+            if not self._failing:
+                _log.error("nobody can post labels: the token cannot be used: %s", error)
+            self._token, self._seen, self._failing = b"", None, True
         return self._token
