@@ -63,6 +63,7 @@ class Family:
         self.metric = metric
         self.values: dict[Labels, Value] = {}
         self._room = room
+        self._lines = lines_of(metric)
         self._on_overflow = on_overflow
         self._capped = tuple(label in metric.capped for label in metric.labels)
 
@@ -71,11 +72,11 @@ class Family:
         if len(labels) != len(self.metric.labels):
             raise ValueError(f"{self.metric.name} has labels {self.metric.labels}, got {labels}")
         if self.fits():
-            self._room.used += lines_of(self.metric)
+            self._room.used += self._lines
             return labels
         self._on_overflow(self.metric.name)
         place = tuple(OTHER if capped else v for v, capped in zip(labels, self._capped, strict=True))
-        self._room.used += lines_of(self.metric) * (place not in self.values)
+        self._room.used += self._lines * (place not in self.values)
         return place
 
     def fits(self) -> bool:
@@ -87,13 +88,13 @@ class Family:
     def go_on(self, labels: Labels, value: Value) -> None:
         """Put a series back as it was, replacing what is there; nothing where there is no room."""
         if labels in self.values or self.fits():
-            self._room.used += lines_of(self.metric) * (labels not in self.values)
+            self._room.used += self._lines * (labels not in self.values)
             self.values[labels] = value
 
     def discard(self, *labels: str) -> None:
         """Forget one series, if it is there."""
         if self.values.pop(labels, None) is not None:
-            self._room.used -= lines_of(self.metric)
+            self._room.used -= self._lines
 
     def remove(self, **match: str) -> None:
         """Forget every series whose labels have these values."""
@@ -101,7 +102,7 @@ class Family:
         gone = [k for k in self.values if all(k[i] == v for i, v in at)]
         for labels in gone:
             del self.values[labels]
-        self._room.used -= lines_of(self.metric) * len(gone)
+        self._room.used -= self._lines * len(gone)
 
 
 class Counter(Family):
@@ -110,10 +111,12 @@ class Counter(Family):
     values: dict[Labels, float]  # type: ignore[assignment]
 
     def add(self, amount: float, *labels: str) -> None:
-        """Add `amount` (not negative) to one series; 0 makes the series exist."""
+        """Add `amount` (not negative) to one series; 0 makes the series exist, if there is room."""
         try:
             self.values[labels] += amount
         except KeyError:
+            if not amount and not self.fits():
+                return
             place = self._place(labels)
             self.values[place] = self.values.get(place, 0.0) + amount
 

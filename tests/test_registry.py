@@ -178,3 +178,11 @@ def test_what_goes_on_after_a_restart_takes_room_too():
         registry.go_on(catalog.REQUESTS, ("m", str(at), "v2", "predict", "200", "ok"), 5.0)
     assert registry.room.used == lines(registry) <= 100
     assert registry.value("inference_requests_total") == 5 * len(registry.counter(catalog.REQUESTS).values)
+
+
+def test_a_zero_for_which_there_is_no_room_is_no_observation_and_no_overflow(registry):
+    for who in "abcd":
+        registry.counter(COUNTER).add(1, who, "ok")
+    before = registry.value("sidecar_series_overflow_total")
+    registry.counter(COUNTER).add(0, "e", "ok")
+    assert registry.value("sidecar_series_overflow_total") == before == 1

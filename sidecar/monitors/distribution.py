@@ -75,7 +75,7 @@ class Distribution:
     def _count(self, key: tuple[str, ...], bins: ExportedBins, column: CleanColumn, profile: str) -> None:
         counts = bins.counts(column)
         for i in counts.nonzero()[0].tolist():
-            if (*key, bins.labels[i], profile) not in self._rows.values:
+            if (*key, bins.labels[i], profile) not in self._rows.values and self._rows.fits():
                 for label in _appearing(bins, i):
                     self._rows.add(0, *key, label, profile)
             self._rows.add(int(counts[i]), *key, bins.labels[i], profile)
@@ -85,6 +85,8 @@ class Distribution:
         reference, profile = bins.reference, bins.profile
         if reference is None or (*model, profile, reference.source) in self._info.values:
             return
+        if not self._info.fits():
+            return  # or all of it would be said anew with each batch
         self._info.set(1, *model, profile, reference.source)
         for (kind, name), given in bins.given.items():
             self._reference_rows.set(_column_rows(reference, kind, name), *model, kind, name, profile)
