@@ -30,7 +30,8 @@ _BLIND = ("connection is relayed but cannot be read", "connections are relayed b
 def sentences(status: Mapping[str, Any]) -> list[dict[str, str]]:
     """`level` ("bad", "warn", "info") and `text` for each finding, the worst first."""
     found = [
-        *_objectives(status), *_problems(status), *_drift(status), *_blind(status), *_idle(status),
+        *_objectives(status), *_problems(status), *_drift(status), *_quality(status), *_blind(status),
+        *_idle(status),
     ]  # fmt: skip
     order = ("bad", "warn", "info")
     return sorted(found, key=lambda finding: order.index(finding["level"]))
@@ -58,6 +59,12 @@ def _drift(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         if verdict["kind"] == "joint":
             text = f"features of {_model(verdict)} no longer go together as they did"
         yield _finding("bad" if verdict["level"] == "page" else "warn", text)
+
+
+def _quality(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    for quality in status["quality"]:
+        if quality["degraded"]:
+            yield _finding("warn", f"predictions of {_model(quality)} are wrong more than they used to be")
 
 
 def _problems(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:

@@ -45,6 +45,7 @@ def page(status: Row) -> str:
         _models(status["models"]),
         _features(status["features"], status["features_total"]),
         _drift(status["drift"], status["verdicts"]),
+        _quality(status["quality"]),
         '<div class="columns">',
         _not_seen(status["not_seen"]),
         "<div>",
@@ -159,6 +160,28 @@ def _drift(found: Sequence[Row], verdicts: Sequence[Row]) -> str:
     return standing + (
         _table("Recent drift events", "", lines, verdicts[:20], named=("name",)) if verdicts else ""
     )
+
+
+def _quality(found: Sequence[Row]) -> str:
+    """Nothing for whoever has no labels."""
+    columns: dict[str, Cell] = {
+        "model": _model,
+        "": lambda row: tag("degraded") if row["degraded"] else "",
+        "n:matched": lambda row: whole(row["labels"]["matched"]),
+        "n:of those that waited": lambda row: ratio(row["coverage_ratio"]),
+        "n:unknown": lambda row: whole(row["labels"]["unknown"]),
+        "n:duplicate": lambda row: whole(row["labels"]["duplicate"]),
+        "n:lag p50": lambda row: (
+            length(row["lag_p50_seconds"]) if row["lag_p50_seconds"] is not None else "–"
+        ),
+        "quality": _metrics,
+    }
+    return _table("Labels", "quality of the last labelled predictions", columns, found) if found else ""
+
+
+def _metrics(row: Row) -> str:
+    said = " · ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in row["metrics"].items())
+    return text(f"{said} (of {row['judged']:,.0f})" if said else f"too few yet ({row['judged']:,.0f})")
 
 
 def _not_seen(lost: Row) -> str:

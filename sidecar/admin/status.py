@@ -10,6 +10,7 @@ from typing import Any, TypedDict, TypeVar
 
 from sidecar import catalog
 from sidecar.admin.attention import sentences
+from sidecar.admin.labelled import quality
 from sidecar.admin.quantile import merged, quantile
 from sidecar.admin.window import Between
 from sidecar.batch import UNAVAILABLE, State
@@ -69,6 +70,7 @@ def status(snapshot: Snapshot, earlier: Snapshot | None, details: Details) -> di
         "drift": drift(between),
         "verdicts": [dict(verdict) for verdict in details.get("verdicts", ())],
         "problems": [dict(problem) for problem in list(details.get("problems", ()))[:MAX_FEATURES]],
+        "quality": quality(between),
         "references": references(between, details.get("learning", {})),
         "not_seen": not_seen(between),
         "cost": cost(between),
