@@ -9,6 +9,7 @@ from typing import Any
 
 from sidecar.address import Address
 from sidecar.admin.token import read_token
+from sidecar.config import otlp_headers
 from sidecar.config.file import Path, Problem, dotted
 from sidecar.config.schema import Settings
 from sidecar.config.telemetry import salt_problem
@@ -57,6 +58,14 @@ def salt(tree: dict[str, Any]) -> Iterator[Problem]:
     path = logs.get("salt_file") if isinstance(logs, dict) else None
     if isinstance(path, str) and path and (problem := salt_problem(path)):
         yield ("otlp", "logs", "salt_file"), problem
+
+
+def headers(tree: dict[str, Any]) -> Iterator[Problem]:
+    """A problem when the file of headers is not there, or holds something else."""
+    otlp = tree.get("otlp")
+    path = otlp.get("headers_file") if isinstance(otlp, dict) else None
+    if isinstance(path, str) and path and (problem := otlp_headers.problem(path)):
+        yield ("otlp", "headers_file"), problem
 
 
 def token(tree: dict[str, Any]) -> Iterator[Problem]:

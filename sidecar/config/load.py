@@ -53,6 +53,7 @@ def _settle(layers: "_Layers", upstream: bool, reference: Callable[[str], object
     if upstream or reference is not None:
         found += checks.certificates(layers.tree)
         found += checks.salt(layers.tree)
+        found += checks.headers(layers.tree)
         found += checks.token(layers.tree)
     if reference is not None:
         found += checks.references(layers.tree, reference)
@@ -157,6 +158,7 @@ def _anchor(tree: dict[str, Any], base: str) -> None:
     _anchor_keys(tree.get("state"), base, ("dir",))
     _anchor_keys(tree, base, ("admin_token_file",))
     otlp = tree.get("otlp")
+    _anchor_keys(otlp, base, ("headers_file",))
     _anchor_keys(otlp.get("logs") if isinstance(otlp, dict) else None, base, ("salt_file",))
 
 

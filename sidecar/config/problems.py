@@ -14,11 +14,9 @@ from pydantic import ValidationError
 from sidecar.config.file import Path, Problem
 from sidecar.config.policy import Section
 from sidecar.config.schema import Settings
-from sidecar.config.telemetry import OtlpSection
 from sidecar.config.values import shown
 
 NOT_YET = "not supported by this version; leave it out"
-NOT_YET_OTLP = "not supported by this version; use the OTEL_EXPORTER_OTLP_* and OTEL_METRIC_* variables"
 _KEYS_LISTED = 12
 
 
@@ -56,7 +54,7 @@ def _unknown(path: Path) -> str:
     if not _is_section(section):
         return "not a key that exists"
     if key in section.later:
-        return NOT_YET_OTLP if section is OtlpSection else NOT_YET
+        return NOT_YET
     if key == "<<":
         return "no such key; merge keys are not supported, write the keys out"
     near = difflib.get_close_matches(key.lower().replace("-", "_"), list(section.model_fields), n=1)

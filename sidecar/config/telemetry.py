@@ -1,7 +1,7 @@
 """The settings of what is pushed to an OpenTelemetry collector: metrics, spans, records of predictions.
 
-Where it goes is one key; how (headers, certificates, timeouts) is said by `OTEL_*` variables, so that no
-secret stands in a file of ours. Spans and records are off until a share of them is asked for.
+Where it goes and how; what is not said here the `OTEL_*` variables say. Secret headers come from a file of
+their own. Spans and records are off until a share of them is asked for.
 """
 
 import os
@@ -11,8 +11,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainSerializer, PlainValidator
 
+from sidecar.config.otlp_headers import header_name, header_value
 from sidecar.config.policy import Conflict, Section
-from sidecar.config.values import FilePath, number, refusal, url, whole
+from sidecar.config.values import AS_DURATION, FilePath, duration, number, one_of, refusal, url, whole
+from sidecar.exporters.otlp_settings import GRPC, HTTP
 from sidecar.exporters.records import RecordRules
 from sidecar.exporters.redaction import MIN_KEY_BYTES, Rule, RuleKind
 
@@ -52,6 +54,8 @@ def _as_written(given: Rule) -> Any:
     return {"bucket": list(given.bounds)} if given.bounds else given.kind.value
 
 
+HeaderName = Annotated[str, PlainValidator(header_name)]
+HeaderValue = Annotated[str, PlainValidator(header_value)]
 Share = Annotated[float, PlainValidator(share)]
 FieldRule = Annotated[Rule, PlainValidator(rule), PlainSerializer(_as_written, when_used="json")]
 
@@ -112,16 +116,48 @@ class LogsSection(Section):
 
 
 class OtlpSection(Section):
-    """Where things are pushed, if anywhere. How, is said by `OTEL_*` variables (docs/otlp.md)."""
-
-    later = frozenset({"protocol", "headers", "interval", "timeout", "compression"})
+    """Where things are pushed, if anywhere, and how. What is set here wins over `OTEL_*` (docs/otlp.md)."""
 
     endpoint: Annotated[str, PlainValidator(url("http://collector:4317"))] | None = Field(
         default=None,
         description="The collector; off by default, unless OTEL_EXPORTER_OTLP_ENDPOINT says otherwise.",
     )
+    protocol: Annotated[str, PlainValidator(one_of(GRPC, HTTP))] | None = Field(
+        default=None,
+        description="`grpc` or `http/protobuf`. Default: gRPC for port 4317, else HTTP.",
+        examples=[GRPC],
+    )
+    headers: dict[HeaderName, HeaderValue] = Field(
+        default={},
+        description="Sent along with every request, such as `{x-scope-orgid: ml}`. Not for secrets: see "
+        "`headers_file`.",
+        examples=["ml"],
+    )
+    headers_file: FilePath | None = Field(
+        default=None,
+        description="A file with a header `name: value` in each line, from a Secret; wins over `headers`. "
+        "Read when the sidecar starts.",
+        examples=["/etc/sidecar/otlp-headers"],
+    )
+    timeout: Annotated[float, PlainValidator(duration("100ms", "5m")), AS_DURATION] | None = Field(
+        default=None, description="For one request. Default 10s, OpenTelemetry's.", examples=["10s"]
+    )
+    interval: Annotated[float, PlainValidator(duration("1s", "1h")), AS_DURATION] | None = Field(
+        default=None,
+        description="Between two exports of metrics. Default 60s, OpenTelemetry's; four of them should fit "
+        "into the shortest window of a rule, 5m.",
+        examples=["30s"],
+    )
+    compression: Annotated[str, PlainValidator(one_of("none", "gzip", "deflate"))] | None = Field(
+        default=None, description="Default `none`. `deflate` over HTTP only.", examples=["gzip"]
+    )
     traces: TracesSection = Field(default=TracesSection(), description="Spans.")
     logs: LogsSection = Field(default=LogsSection(), description="Records of single predictions.")
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """A way to compress that gRPC has not."""
+        if self.compression == "deflate" and self.protocol == GRPC:
+            yield "compression", "deflate is not allowed with grpc; give gzip"
 
 
 def salt_problem(path: str) -> str:

@@ -73,6 +73,8 @@ def otlp_settings(
     signal: str = METRICS,
     protocol: str = "",
     headers: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    compression: str = "",
     interval: float | None = None,
     version: str = "",
     instance: str = "",
@@ -94,8 +96,8 @@ def otlp_settings(
         endpoint=own or (_with_path(base, f"/v1/{signal}") if protocol == HTTP else base),
         protocol=protocol,
         headers={**read.pairs(read.otlp("HEADERS"), "HEADERS"), **(headers or {})},
-        timeout=read.seconds(read.otlp("TIMEOUT"), "TIMEOUT", DEFAULT_TIMEOUT_SECONDS),
-        compression=read.one_of("COMPRESSION", _COMPRESSIONS[protocol]) or "none",
+        timeout=timeout or read.seconds(read.otlp("TIMEOUT"), "TIMEOUT", DEFAULT_TIMEOUT_SECONDS),
+        compression=_compression(read, compression, protocol),
         interval=max(interval or _interval(read), MIN_INTERVAL_SECONDS),
         delta=_delta(read),
         exponential=_exponential(read),
@@ -104,6 +106,16 @@ def otlp_settings(
         signal=signal,
         tls=_tls(read),
     )
+
+
+def _compression(read: Variables, configured: str, protocol: str) -> str:
+    allowed = _COMPRESSIONS[protocol]
+    if configured in allowed:
+        return configured
+    if configured:
+        # The protocol follows from the port or from a variable, so the configuration alone was no mistake.
+        read.problems.append(f"otlp.compression: {configured} is not one of {', '.join(allowed)}")
+    return read.one_of("COMPRESSION", allowed) or "none"
 
 
 def _tls(read: Variables) -> Tls:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sidecar import catalog
+from sidecar.config import otlp_headers
 from sidecar.config.telemetry import OtlpSection
 from sidecar.exporters.otlp_settings import LOGS, METRICS, SIGNALS, TRACES, OtlpSettings, otlp_settings
 from sidecar.inference import ModelRef
@@ -42,8 +43,7 @@ class Telemetry:
         self._registry = registry
         if environ.get("OTEL_METRICS_EXEMPLAR_FILTER", "").strip().lower() == "always_off":
             registry.keep_no_exemplars()
-        endpoint = otlp.endpoint or ""
-        found = _settings(environ, endpoint, version, instance)
+        found = _settings(otlp, environ, version, instance)
         if (metrics := found[METRICS]) is not None:
             self._export_metrics(metrics)
         if (traces := found[TRACES]) is not None:
@@ -101,19 +101,42 @@ class Telemetry:
 
 
 def _settings(
-    environ: Mapping[str, str], endpoint: str, version: str, instance: str
+    otlp: OtlpSection, environ: Mapping[str, str], version: str, instance: str
 ) -> dict[str, OtlpSettings | None]:
     """The settings of each signal. What is wrong with a variable of all signals is said once."""
     found: dict[str, OtlpSettings | None] = {}
     said: set[str] = set()
+    headers = _headers(otlp)
     for signal in SIGNALS:
-        settings = otlp_settings(environ, endpoint, signal=signal, version=version, instance=instance)
+        settings = otlp_settings(
+            environ,
+            otlp.endpoint or "",
+            signal=signal,
+            protocol=otlp.protocol or "",
+            headers=headers,
+            timeout=otlp.timeout,
+            compression=otlp.compression or "",
+            interval=otlp.interval,
+            version=version,
+            instance=instance,
+        )
         if settings is not None:
             problems = tuple(problem for problem in settings.problems if problem not in said)
             said.update(problems)
             settings = replace(settings, problems=problems)
         found[signal] = settings
     return found
+
+
+def _headers(otlp: OtlpSection) -> dict[str, str]:
+    """Those of the configuration and of its file. A file that has gone since it was checked is said."""
+    if not otlp.headers_file:
+        return otlp.headers
+    try:
+        return {**otlp.headers, **otlp_headers.read(otlp.headers_file)}
+    except (OSError, ValueError):
+        log.warning("otlp.headers_file: cannot be read; the collector may refuse what comes without them")
+        return otlp.headers
 
 
 class DriftActive:

@@ -95,8 +95,7 @@ BAD = [
     ("drift: {replicas: 0}", "drift.replicas: 0 is not allowed; give a number of replicas from 1 to 100000"),
     ("models: {fraud: {approved_versions: ['']}}",
      "models.fraud.approved_versions[0]: '' is not allowed; give a name"),
-    ("otlp: {headers: {authorization: hunter2}}",
-     "otlp.headers: not supported by this version; use the OTEL_EXPORTER_OTLP_* and OTEL_METRIC_* variables"),
+    ("otlp: {header: {authorization: hunter2}}", "otlp.header: no such key; did you mean otlp.headers?"),
     # --- payload
     ("payload: {rows: $.data.rows}",
      "payload.rows: '$.data.rows' is JSONPath; JMESPath has no $: give data.rows"),
@@ -200,7 +199,8 @@ BAD = [
     ("segments: {t: {header: x-t, limit: 1000}}",
      "segments.t.limit: 1000 is not allowed; give a number of values from 1 to 100"),
     ("models: {fraud: 3}", "models.fraud: 3 is not allowed; give a mapping with keys such as "
-     "reference, features, features_from, segments, slos, drift, payload, owner, runbook, approved_versions"),
+     "reference, features, features_from, segments, slos, drift, quality, payload, owner, runbook, "
+     "approved_versions"),
     ("model: {owner: ''}", "model.owner: '' is not allowed; give a name"),
     ("model: {name: [a]}", "model.name: a list is not allowed; give a name"),
     ('model: {name: "a\\nb"}', "model.name: 'a\\nb' is not allowed; give a name"),
@@ -212,7 +212,7 @@ BAD = [
      "give a URL such as http://collector:4317"),
     ("workers: !!python/name:os.system 1", "workers: a tag (!…) is not allowed; give the plain value"),
     ("{\"\\e[31m\": 1}", "'\\x1b[31m': no such key; keys here are reference, features, features_from, "
-     "segments, slos, drift, payload, listen, upstream, routes, admin, model, …"),
+     "segments, slos, drift, quality, payload, listen, upstream, routes, admin, …"),
 ]  # fmt: skip
 
 
@@ -271,7 +271,7 @@ def test_every_problem_is_reported_at_once_each_where_it_was_said(tmp_path):
         "sidecar.yaml: workers: 0 is not allowed; give a number of processes from 1 to 64",
         "sidecar.yaml: zzz: given twice (lines 3 and 4); keep one",
         "sidecar.yaml: zzz: no such key; keys here are reference, features, features_from, segments, "
-        "slos, drift, payload, listen, upstream, routes, admin, model, …",
+        "slos, drift, quality, payload, listen, upstream, routes, admin, …",
     ]
 
 
@@ -315,7 +315,7 @@ def test_a_variable_for_a_model_finds_it_in_any_case(tmp_path):
     assert list(read.models) == ["Fraud-EU", "x"]
 
 
-def test_unknown_variables_only_warn_but_planned_keys_are_refused():
+def test_unknown_variables_only_warn():
     env = {
         "SIDECAR_PORT": "tcp://10.0.0.1:80",
         "SIDECAR_SLOS__NOPE": "1",
@@ -323,9 +323,6 @@ def test_unknown_variables_only_warn_but_planned_keys_are_refused():
         "OTHER": "1",
     }
     assert load(env=env).warnings == ("there is no such setting: SIDECAR_PORT, SIDECAR_SLOS__NOPE (ignored)",)
-    with pytest.raises(ConfigError) as caught:
-        load(env={"SIDECAR_ADMIN_TOKEN_FILE": "t"})
-    assert caught.value.problems == ["SIDECAR_ADMIN_TOKEN_FILE: not supported by this version; leave it out"]
 
 
 def test_settings_survive_the_journey_to_another_process(tmp_path):

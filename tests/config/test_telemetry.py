@@ -117,3 +117,78 @@ def test_a_key_that_is_not_there_or_too_short_is_found_before_anything_starts(tm
     assert "hunter2" not in str(caught.value)
     salt.write_text("0123456789abcdef")
     assert config.load(str(path), {}, {}, upstream=True)
+
+
+HOW = """
+otlp:
+  endpoint: http://collector:4317
+  protocol: http/protobuf
+  headers: {X-Scope-OrgID: ml}
+  headers_file: secret/headers
+  timeout: 5s
+  interval: 30s
+  compression: gzip
+"""
+
+
+def test_how_it_is_sent_is_read_too_and_a_file_of_headers_is_beside_the_configuration(tmp_path: Path):
+    otlp = load(HOW, {}, tmp_path).otlp
+
+    assert (otlp.protocol, otlp.compression) == ("http/protobuf", "gzip")
+    assert (otlp.timeout, otlp.interval) == (5.0, 30.0)
+    assert otlp.headers == {"x-scope-orgid": "ml"}
+    assert otlp.headers_file == str(tmp_path / "secret" / "headers")
+    settings = load(HOW, {}, tmp_path)
+    assert Settings.model_validate_json(settings.model_dump_json()).otlp == otlp
+
+
+def test_variables_win_over_the_file_for_each_of_them(tmp_path: Path):
+    env = {
+        "SIDECAR_OTLP__PROTOCOL": "grpc",
+        "SIDECAR_OTLP__HEADERS": "{x-scope-orgid: other}",
+        "SIDECAR_OTLP__HEADERS_FILE": "/run/secrets/otlp",
+        "SIDECAR_OTLP__TIMEOUT": "1s",
+        "SIDECAR_OTLP__INTERVAL": "10s",
+        "SIDECAR_OTLP__COMPRESSION": "none",
+    }
+
+    otlp = load(HOW, env, tmp_path).otlp
+
+    assert (otlp.protocol, otlp.compression, otlp.timeout, otlp.interval) == ("grpc", "none", 1.0, 10.0)
+    assert (otlp.headers, otlp.headers_file) == ({"x-scope-orgid": "other"}, "/run/secrets/otlp")
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ("protocol: http/json", "otlp.protocol: http/json is not allowed; give grpc or http/protobuf"),
+        ("timeout: 500", "otlp.timeout: 500 has no unit; give 500s or 500ms"),
+        ("interval: 10ms", "otlp.interval: 10ms is not allowed; give a duration from 1s to 1h"),
+        ("compression: zstd", "otlp.compression: zstd is not allowed; give none, gzip or deflate"),
+        (
+            "protocol: grpc, compression: deflate",
+            "otlp.compression: deflate is not allowed with grpc; give gzip",
+        ),
+        (
+            'headers: {authorization: "hunter2\\n\\x01"}',
+            "otlp.headers.authorization: the value is not allowed; give printable ASCII text",
+        ),
+    ],
+)
+def test_a_mistake_in_how_it_is_sent_is_a_sentence_without_a_secret(said, sentence, tmp_path: Path):
+    assert problems(f"otlp: {{{said}}}", tmp_path) == [f"sidecar.yaml: {sentence}"]
+
+
+def test_a_file_of_headers_is_checked_before_anything_starts(tmp_path: Path):
+    path, secret = tmp_path / "sidecar.yaml", tmp_path / "secret" / "headers"
+    path.write_text(f"upstream: 127.0.0.1:1{HOW}")
+
+    with pytest.raises(ConfigError, match=r"otlp\.headers_file: cannot be read"):
+        config.load(str(path), {}, {}, upstream=True)
+    secret.parent.mkdir()
+    secret.write_text("# from the vault\nauthorization Bearer hunter2\n")
+    with pytest.raises(ConfigError, match="line 2 is no header; give a line such as") as caught:
+        config.load(str(path), {}, {}, upstream=True)
+    assert "hunter2" not in str(caught.value)
+    secret.write_text("Authorization: Bearer hunter2\n\n")
+    assert config.load(str(path), {}, {}, upstream=True)

@@ -6,7 +6,7 @@ from sidecar import catalog
 from sidecar.config.telemetry import LogsSection, OtlpSection, TracesSection
 from sidecar.exporters.prometheus import render
 from sidecar.inference import ModelRef
-from sidecar.observer.telemetry import DriftActive, Telemetry
+from sidecar.observer.telemetry import DriftActive, Telemetry, _settings
 from sidecar.registry import Registry
 from tests.fakes import exchange, inference
 
@@ -103,3 +103,39 @@ def test_a_drift_verdict_is_seen_within_a_second_and_only_for_its_model():
     assert not active(ModelRef("m", "2"), 2.0)
     gauge.set(0, "m", "1", "feature", "age", "ticket")
     assert not active(model, 3.0)
+
+
+def test_how_it_is_sent_is_what_the_configuration_says_then_what_the_variables_say(tmp_path):
+    secret = tmp_path / "headers"
+    secret.write_text("Authorization: Bearer hunter2\nx-scope-orgid: of the file\n")
+    otlp = OtlpSection(
+        endpoint=ENDPOINT,
+        headers={"x-scope-orgid": "ml", "x-a": "1"},
+        headers_file=str(secret),
+        timeout="5s",
+        compression="gzip",
+    )
+    environ = {
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "1000",
+        "OTEL_METRIC_EXPORT_INTERVAL": "20000",
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-a=2,x-b=3",
+    }
+
+    found = _settings(otlp, environ, "1", "here")["metrics"]
+
+    assert found is not None
+    assert (found.timeout, found.interval, found.compression) == (5.0, 20.0, "gzip")
+    assert found.headers == {
+        "authorization": "Bearer hunter2", "x-scope-orgid": "of the file", "x-a": "1", "x-b": "3",
+    }  # fmt: skip
+    assert "hunter2" not in repr(found)
+
+
+def test_a_file_of_headers_that_has_gone_is_said_and_the_rest_is_sent(tmp_path, caplog):
+    otlp = OtlpSection(endpoint=ENDPOINT, headers={"x-a": "1"}, headers_file=str(tmp_path / "gone"))
+
+    found = _settings(otlp, {}, "1", "here")["metrics"]
+
+    assert found is not None
+    assert found.headers == {"x-a": "1"}
+    assert "otlp.headers_file: cannot be read" in caplog.text
