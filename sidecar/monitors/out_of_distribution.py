@@ -119,7 +119,8 @@ def bounds(profile: ColumnProfile, chance: float) -> tuple[float, float]:
     Each tail is continued as that of a Weibull law through the reference's 5 % quantile and its extreme:
     distance from the median as a power of -ln(chance). Of a normal law that power is about a half, of an
     exponential one 1; what is heavier has more. One extreme is a noisy guide, so tails that are alike share
-    their power.
+    their power. A tail heavier than the exponential may be one of Pareto, which reaches further: from power 1
+    to 2 the bound goes over to that law's, through the same two points.
     """
     if profile.min is None or profile.max is None or profile.rows < 1 / _TAIL:
         return -math.inf, math.inf
@@ -136,8 +137,21 @@ def bounds(profile: ColumnProfile, chance: float) -> tuple[float, float]:
     )
     if abs(down - up) <= _ALIKE:
         down = up = (down + up) / 2
-    factor = math.log(chance) / math.log(_TAIL)
-    return middle - (middle - low) * factor**down, middle + (high - middle) * factor**up
+    return (
+        middle - _reach(middle - low, middle - profile.min, known, down, chance),
+        middle + _reach(high - middle, profile.max - middle, known, up, chance),
+    )
+
+
+def _reach(quantile: float, extreme: float, rows: float, power: float, chance: float) -> float:
+    """How far from the median a tail has this chance; arguments as of `_power`, and what that found."""
+    weibull = quantile * (math.log(chance) / math.log(_TAIL)) ** power
+    if power <= _NO_TAIL or not 0 < quantile < extreme:
+        return weibull
+    index = math.log(extreme / quantile) / math.log(_TAIL * rows)
+    pareto = max(quantile * (_TAIL / chance) ** min(index, _STEEPEST), weibull)
+    share = min(power - _NO_TAIL, 1.0)
+    return float(weibull ** (1 - share) * pareto**share)
 
 
 def _power(quantile: float, extreme: float, rows: float) -> float:

@@ -25,7 +25,7 @@ def odd_share(kind, seed, spoil=lambda rows: None, given=5_000):
     return registry.value("inference_out_of_distribution_rows_total", model_version="1") / len(rows)
 
 
-@pytest.mark.parametrize("kind", ["normal", "lognormal"])
+@pytest.mark.parametrize("kind", ["normal", "lognormal", "t3"])
 def test_less_than_one_row_in_a_thousand_is_odd_in_control(kind):
     assert odd_share(kind, 5) <= 0.001
 
