@@ -38,6 +38,8 @@ MAX_COLUMNS, OUTPUT_COLUMNS = 64, 8
 SAMPLE_ROWS = 256
 # A column at one value in nearly all rows correlates with whatever the few others are.
 MAX_SHARE = 0.95
+# Of batches that few requests brought at least so many must show it: one odd client is no change.
+ODD_CLIENT_BATCHES = 4
 # Pairs named in a verdict.
 NAMED = 5
 REMEMBERED = 32
@@ -85,7 +87,7 @@ class Joint:
         if len(scores) < MIN_ROWS or len(self._columns) < 2:
             return
         alone = self._judge.moved()[self._columns]
-        most = np.inf if batch.arrivals >= MIN_ARRIVALS else TICKET_EVIDENCE / 2
+        most = np.inf if batch.arrivals >= MIN_ARRIVALS else TICKET_EVIDENCE / ODD_CLIENT_BATCHES
         was_settled = self.pairs.settled
         self.pairs.update(scores, ~alone, most)
         if not was_settled:

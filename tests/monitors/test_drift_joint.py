@@ -155,6 +155,7 @@ def test_it_is_over_when_they_go_together_again_and_then_silent_for_a_while():
     ticket = watch.first(Level.TICKET)
     assert ticket.ended_row is not None
     assert ticket.ended_row - ticket.row < 2_000
+    assert watch.monitor._models["m"].joint.pairs.evidence() < 9  # nothing is left of what was bet
 
     watch.monitor.fold(streams.batch(apart(together(640, 4), 1)))
     assert watch.levels().count(Level.TICKET) == 1  # cooling down
@@ -249,6 +250,19 @@ def test_live_a_second_of_many_rows_is_sampled_evenly():
 
     assert 0.9 * SAMPLE_ROWS < joint._rows <= SAMPLE_ROWS
     assert joint._sample[: joint._rows].shape == (joint._rows, COLUMNS)
+
+
+def test_one_odd_client_is_believed_later_than_many():
+    def rows_to_ticket(requests: int) -> int:
+        watch = in_control()
+        rows = apart(together(1_280, 2), 1)
+        for at in range(0, 1_280, 64):
+            batch = streams.batch(rows[at : at + 64])
+            batch.requests = requests
+            watch.monitor.fold(batch)
+        return watch.first(*LOUD).row - IN_CONTROL
+
+    assert rows_to_ticket(64) < rows_to_ticket(1)
 
 
 def test_rows_that_are_all_the_same_say_nothing():

@@ -144,6 +144,24 @@ def test_a_single_bet_gains_no_more_than_it_may():
     assert evidence.evidence() < 3
 
 
+def test_what_is_below_the_tolerance_is_never_bet_on():
+    evidence, rng = settled(0.0)
+    for _ in range(1_500):
+        evidence.update(pair(rng, 64, 0.1), FREE)
+
+    assert evidence.evidence() < 9
+
+
+def test_what_was_bet_on_a_pair_is_returned_when_one_of_it_is_not_free():
+    evidence, rng = settled(0.8)
+    for _ in range(3):
+        evidence.update(pair(rng, 64, 0.0), FREE)
+    assert evidence.evidence() > 20
+    evidence.update(pair(rng, 64, 0.0), np.array([True, False]))
+
+    assert evidence.evidence() < 0
+
+
 @pytest.mark.parametrize("batches", [30, 120])
 def test_it_goes_on_from_its_state(batches: int):
     rng, evidence = np.random.default_rng(7), PairEvidence(3, 80)
