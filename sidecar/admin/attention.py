@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sidecar.admin.figures import floored
+
 # The burn rates of the fastest page and of the slowest ticket (Google SRE workbook, "Alerting on SLOs").
 PAGE_BURN = 14.4
 TICKET_BURN = 1.0
@@ -49,7 +51,13 @@ def _objectives(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         model = _model(objective)
         text = f"{objective['slo'].replace('_', ' ')} of {model}: {objective['bad']:,.0f} of "
         text += f"{objective['bad'] + objective['good']:,.0f} bad, budget burning at {burn:,.1f}×"
-        yield _finding("bad" if burn >= PAGE_BURN else "warn", text)
+        if level := floored(_burning(burn, objective["slo"]), objective["bad"]):
+            yield _finding(level, text)
+
+
+def _burning(burn: float, slo: str) -> str:
+    # A label is about a prediction made long ago: quality never pages.
+    return "bad" if burn >= PAGE_BURN and slo != "quality" else "warn"
 
 
 def _drift(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
@@ -80,7 +88,8 @@ def _blind(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for name, (one, many) in _LOSSES.items():
         recent = sum(loss["recent"] for loss in lost[name])
         if recent:
-            level = "bad" if name == "upstream_connect_failures" else "warn"
+            # One connection that is refused is a server that restarts.
+            level = "bad" if name == "upstream_connect_failures" and recent > 1 else "warn"
             yield _finding(level, _plural(recent, one, many))
     if blind := lost["blind_connections"]:
         yield _finding("warn", _plural(blind, *_BLIND))

@@ -8,6 +8,8 @@ import time
 from html import escape
 
 NOTHING = "–"
+# The floors of the alert rules: one failure of two requests is a share of a half and no reason to shout.
+FEW, MANY = 3, 10
 
 
 def text(value: object) -> str:
@@ -28,6 +30,13 @@ def toned(text: str, tone: str) -> str:
 def tone(value: float | None, warn: float, bad: float) -> str:
     """Which colour a number deserves: "", "warn" or "bad"."""
     return "" if value is None or value < warn else "warn" if value < bad else "bad"
+
+
+def floored(level: str, count: float) -> str:
+    """`level` ("", "warn" or "bad"), but silent about fewer than `FEW` events and no alarm below `MANY`."""
+    if count < FEW:
+        return ""
+    return "warn" if level == "bad" and count < MANY else level
 
 
 def tone_low(share: float | None) -> str:

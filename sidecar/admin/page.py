@@ -10,6 +10,7 @@ from typing import Any
 from sidecar.admin.attention import PAGE_BURN, TICKET_BURN
 from sidecar.admin.figures import (
     clock,
+    floored,
     length,
     rate,
     ratio,
@@ -83,7 +84,7 @@ def _stats(status: Row) -> str:
     rows = sum(model["rows_per_second"] or 0 for model in models)
     shown = [
         ("requests / s", rate(traffic["requests_per_second"]), ""),
-        ("errors", ratio(traffic["error_ratio"]), tone(traffic["error_ratio"], 0.001, 0.01)),
+        ("errors", ratio(traffic["error_ratio"]), _errors(traffic)),
         ("latency p50", seconds(traffic["p50_seconds"]), ""),
         ("latency p99", seconds(traffic["p99_seconds"]), ""),
         ("rows / s", rate(rows), ""),
@@ -97,7 +98,9 @@ def _stats(status: Row) -> str:
 def _objectives(found: Sequence[Row]) -> str:
     def burn(row: Row) -> str:
         rate = row["burn_rate"]
-        return toned(f"{rate:,.1f}×", tone(rate, TICKET_BURN, PAGE_BURN)) if rate is not None else "–"
+        if rate is None:
+            return "–"
+        return toned(f"{rate:,.1f}×", floored(tone(rate, TICKET_BURN, PAGE_BURN), row["bad"]))
 
     columns: dict[str, Cell] = {
         "objective": lambda row: text(row["slo"].replace("_", " ")),
@@ -114,7 +117,7 @@ def _models(found: Sequence[Row]) -> str:
     columns: dict[str, Cell] = {
         "model": _model,
         "n:requests / s": lambda row: rate(row["requests_per_second"]),
-        "n:errors": lambda row: toned(ratio(row["error_ratio"]), tone(row["error_ratio"], 0.001, 0.01)),
+        "n:errors": lambda row: toned(ratio(row["error_ratio"]), _errors(row)),
         "n:client errors": lambda row: ratio(row["client_error_ratio"]),
         "n:p50": lambda row: seconds(row["p50_seconds"]),
         "n:p95": lambda row: seconds(row["p95_seconds"]),
@@ -130,7 +133,7 @@ def _features(found: Sequence[Row], total: int) -> str:
         "feature": lambda row: text(row["feature"]),
         "model": _model,
         "": _bar,
-        "n:available": lambda r: toned(ratio(r["available_ratio"]), tone_low(r["available_ratio"])),
+        "n:available": lambda row: toned(ratio(row["available_ratio"]), _unavailable(row)),
         "n:out of range or unseen": lambda row: ratio(row["invalid_ratio"]),
         "why": _why,
         "n:PSI": lambda row: toned(score(row["psi"]), tone(row["psi"], _PSI_LOOK, _PSI_ACT)),
@@ -263,6 +266,15 @@ def _class(title: str, named: Sequence[str] = ()) -> str:
 def _model(row: Row) -> str:
     version = row["model_version"]
     return text(row["model_name"]) + (f' <span class="dim">{text(version)}</span>' if version else "")
+
+
+def _errors(row: Row) -> str:
+    return floored(tone(row["error_ratio"], 0.001, 0.01), row["errors"])
+
+
+def _unavailable(row: Row) -> str:
+    share = row["available_ratio"]
+    return "" if share is None else floored(tone_low(share), round((1 - share) * row["values"]))
 
 
 def _bar(row: Row) -> str:

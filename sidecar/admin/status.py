@@ -217,6 +217,7 @@ def _requests(counted: Mapping[Labels, float], seconds: float) -> dict[str, Any]
     return {
         "requests": total,
         "requests_per_second": _per(total, seconds),
+        "errors": errors,
         "error_ratio": _per(errors, errors + outcomes.get(Outcome.OK, 0.0)),
         "client_error_ratio": _per(outcomes.get(Outcome.CLIENT_ERROR, 0.0), total),
     }

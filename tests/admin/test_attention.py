@@ -1,3 +1,4 @@
+from sidecar import catalog
 from sidecar.admin.attention import sentences
 from sidecar.registry import Registry
 from tests.admin.incident import healthy
@@ -60,3 +61,26 @@ def test_a_page_that_stands_is_bad():
     found["drift"] = [{**found["drift"][0], "level": "page", "psi": None}]
 
     assert {"level": "bad", "text": "feature age of churn v3 drifts"} in sentences(found)
+
+
+def judged(bad: float, good: float, slo: str = "availability") -> list[dict[str, str]]:
+    registry = Registry(started=1_000.0)
+    registry.counter(catalog.REQUESTS).add(bad, "churn", "3", "v2", "predict", "503", "server_error")
+    registry.counter(catalog.REQUESTS).add(good, "churn", "3", "v2", "predict", "200", "ok")
+    registry.gauge(catalog.SLO_OBJECTIVE).set(0.999, "churn", "3", slo)
+    registry.counter(catalog.SLO_EVENTS).add(bad, "churn", "3", slo, "bad")
+    registry.counter(catalog.SLO_EVENTS).add(good, "churn", "3", slo, "good")
+    return status_of(registry)["attention"]
+
+
+def test_one_failure_of_two_requests_is_no_alarm():
+    assert judged(bad=1, good=1) == judged(bad=2, good=0) == []
+
+
+def test_a_few_failures_are_a_warning_and_ten_are_bad_as_in_the_alert_rules():
+    assert [note["level"] for note in judged(bad=9, good=1)] == ["warn"]
+    assert [note["level"] for note in judged(bad=10, good=1)] == ["bad"]
+
+
+def test_quality_is_a_warning_however_fast_its_budget_burns():
+    assert [note["level"] for note in judged(bad=100, good=0, slo="quality")] == ["warn"]

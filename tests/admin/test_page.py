@@ -110,3 +110,19 @@ def test_a_drift_event_says_of_what():
     words = read(page(status(Registry().snapshot(), None, {"verdicts": [{**verdict, "time": 0.0}]}))).words
     row = " ".join(words[words.index("Recent drift events") :])
     assert "page age feature churn a severe break 00:00:00 UTC" in row
+
+
+def test_one_failure_of_two_requests_is_shown_and_not_in_colour():
+    registry = Registry(started=1_000.0)
+    for code, outcome in (("200", "ok"), ("503", "server_error")):
+        registry.counter(catalog.REQUESTS).add(1, "churn", "3", "v2", "predict", code, outcome)
+    registry.gauge(catalog.SLO_OBJECTIVE).set(0.999, "churn", "3", "availability")
+    for result in ("good", "bad"):
+        registry.counter(catalog.SLO_EVENTS).add(1, "churn", "3", "availability", result)
+    for state in ("valid", "null"):
+        registry.counter(catalog.FEATURE_VALUES).add(1, "churn", "3", "age", state)
+    shown = page(status(replace(registry.snapshot(), taken=1_060.0), None, {}))
+
+    assert "50.0 %" in shown and "500.0×" in shown
+    body = shown.partition("<body>")[2]
+    assert 'class="bad"' not in body and 'class="warn"' not in body
