@@ -35,9 +35,11 @@ def _convert(rows: Sequence[Row], options: Mapping[str, Any]) -> list[Row]:
 
 
 def _sort(rows: Sequence[Row], options: Mapping[str, Any]) -> list[Row]:
-    field = options["sort"][0]["field"]
-    # What has no number comes last, as in Grafana.
-    return sorted(rows, key=lambda row: (row.get(field) is None, row.get(field) or 0.0))
+    [by] = options["sort"]
+    field, down = by["field"], by.get("desc", False)
+    # What has no value comes last, as in Grafana.
+    those = sorted((row for row in rows if row.get(field) is not None), key=lambda r: r[field], reverse=down)
+    return [*those, *(row for row in rows if row.get(field) is None)]
 
 
 def _organize(rows: Sequence[Row], options: Mapping[str, Any]) -> list[Row]:

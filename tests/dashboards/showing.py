@@ -5,12 +5,19 @@ from collections.abc import Iterable, Mapping
 from tests.dashboards.asking import Answers
 from tests.dashboards.boards import Question
 
+NO_LABELS = "nobody labels the predictions of the demos"
 # Question → why no demo has anything to show for it. At most one in twenty may be here.
 NOTHING_TO_SHOW: Mapping[str, str] = {
     "inference-model / Freshness burn / A": "no feature of the demos is a timestamp",
     "inference-on-call / Freshness burn / A": "no feature of the demos is a timestamp",
-    "inference-sidecar / Not delivered, not saved / A": "the demos have no collector to export to",
-    "inference-sidecar / Observations without a series of their own / A": "no family is full in a demo",
+    "inference-model / Quality burn / A": NO_LABELS,
+    "inference-on-call / Quality burn / A": NO_LABELS,
+    "inference-on-call / Live quality / A": NO_LABELS,
+    "inference-executive / Live quality / A": NO_LABELS,
+    "inference-model / Live quality / A": NO_LABELS,
+    "inference-model / Live errors of numbers / A": NO_LABELS,
+    "inference-model / Labels / A": NO_LABELS,
+    "inference-model / Lag of labels / A": NO_LABELS,
 }
 SHARE_WITHOUT = 0.05
 

@@ -35,3 +35,11 @@ def test_rows_are_sorted_by_a_label_that_is_a_number():
     rows = frames.table(panel(number, by, NAMED), results)
 
     assert [row["bin"] for row in rows] == ["a", "b", "c"]
+
+
+def test_the_worst_row_comes_first_and_what_has_no_number_last():
+    by = {"id": "sortBy", "options": {"sort": [{"field": "now", "desc": True}]}}
+    results = {"A": [series(1, bin="b"), series(2, bin="a")], "B": [series(3, bin="c")]}
+    rows = frames.table(panel({"id": "merge", "options": {}}, NAMED, by), results)
+
+    assert [row["bin"] for row in rows] == ["a", "b", "c"]

@@ -16,6 +16,7 @@ from sidecar.metric import Metric, MetricKind
 TARGET = {"cluster", "namespace", "job", "instance", "pod", "track"}
 # Series that do not come from us, and those that our recording rules make.
 OTHERS = {"up": TARGET, "ALERTS": TARGET | {"alertname", "alertstate", "severity", "model_name"}}
+OTHERS["ALERTS_FOR_STATE"] = OTHERS["ALERTS"] - {"alertstate"}
 # Kubernetes' own, where there is Kubernetes.
 OTHERS["container_memory_working_set_bytes"] = TARGET | {"container"}
 OTHERS["kube_pod_container_resource_limits"] = TARGET | {"container", "resource"}

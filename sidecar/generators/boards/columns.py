@@ -4,8 +4,8 @@
 """
 
 from sidecar import catalog
-from sidecar.generators.boards.panels import About, Panel, Query, graph
-from sidecar.generators.boards.queries import MODEL, gauge, rate
+from sidecar.generators.boards.panels import PSI, About, Panel, Query, graph
+from sidecar.generators.boards.queries import FLEET_PSI, MODEL, gauge, rate, recorded
 from sidecar.generators.boards.tables import comparison
 
 COLUMN = 'name="$column"'
@@ -58,11 +58,13 @@ def _scores() -> Panel:
     about = About(
         "Drift scores of $column",
         "Distances between recent rows and the reference: PSI (unbounded), Jensen-Shannon and total "
-        "variation (0 to 1).",
+        "variation (0 to 1), as the worst replica has them; and the PSI of all replicas together. Dashed: "
+        "PSI of 0.1 and 0.2.",
         "none",
     )
-    query = Query(gauge(catalog.DRIFT_SCORE, "method", where=COLUMN), "{{method}}")
-    return graph(about, query, width=8)
+    every = Query(recorded(FLEET_PSI, where=COLUMN, how="max"), "psi, all replicas")
+    one = Query(gauge(catalog.DRIFT_SCORE, "method", where=COLUMN), "{{method}}, worst replica")
+    return graph(about, every, one, width=8, steps=PSI)
 
 
 def _values() -> Panel:

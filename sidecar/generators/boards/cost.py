@@ -6,7 +6,7 @@ from sidecar import catalog
 from sidecar.generators.boards import sidecar
 from sidecar.generators.boards.frame import frame, many_models
 from sidecar.generators.boards.panels import AMBER, GREEN, PLAIN, About, Panel, Query, graph, number
-from sidecar.generators.boards.queries import INSTALLATION, busy, gauge, quantile, rate
+from sidecar.generators.boards.queries import INSTALLATION, busy, gauge, or_none, quantile, rate
 from sidecar.generators.boards.tables import listing
 from sidecar.generators.links import COST_UID, Links
 
@@ -106,14 +106,15 @@ def _failures() -> Panel:
     exports = rate(catalog.OTLP_EXPORT_FAILURES, "signal", selector=_HERE)
     saves = rate(catalog.STATE_SAVE_FAILURES, "reason", selector=_HERE)
     saving = Query(busy(saves, "reason"), "state: {{reason}}")
-    return graph(about, Query(exports, "export of {{signal}}"), saving, width=8)
+    return graph(about, Query(or_none(exports, "signal"), "export: {{signal}}"), saving, width=8)
 
 
 def _overflow() -> Panel:
     about = About(
         "Observations without a series of their own", "A second, by metric: a family is full.", "ops"
     )
-    return graph(about, Query(rate(catalog.SERIES_OVERFLOW, "metric", selector=_HERE), "{{metric}}"), width=8)
+    overflow = or_none(rate(catalog.SERIES_OVERFLOW, "metric", selector=_HERE), "metric")
+    return graph(about, Query(overflow, "{{metric}}"), width=8)
 
 
 def _builds() -> Panel:

@@ -3,6 +3,7 @@
 from grafana_foundation_sdk.builders import dashboard as builders
 
 from sidecar import catalog
+from sidecar.generators.boards import quality
 from sidecar.generators.boards.frame import frame, many_models
 from sidecar.generators.boards.panels import (
     AMBER,
@@ -34,12 +35,12 @@ _LEFT: Steps = ((None, RED), (0.0, AMBER), (0.25, GREEN))
 _INCIDENTS: Steps = ((None, GREEN), (1, AMBER), (4, RED))
 _NAME = "{{model_name}}"
 _HEALTH = recorded(HEALTH, "model_name")
-_LEFT_OF_EACH = recorded(BUDGET_LEFT, "model_name", "slo")
+_LEFT_OF_EACH = f"clamp_min({recorded(BUDGET_LEFT, 'model_name', 'slo')}, -1)"
 
 
 def build(links: Links) -> builders.Dashboard:
     """The whole dashboard."""
-    rows = {"Now": _now(), "Thirty days": _month(), "Over time": _over_time()}
+    rows = {"Now": _now(), "Thirty days": _month(), "Over time": _over_time(links)}
     board = many_models(frame(EXECUTIVE_UID, "executive", _ABOUT, links, rows))
     return board.time("now-7d", "now").refresh("5m")
 
@@ -63,7 +64,8 @@ def _now() -> list[Panel]:
 def _month() -> list[Panel]:
     left = About(
         "Error budget left, worst first",
-        "Share of the budget of 30 days, or of the days there are, not spent yet; below 0: overspent.",
+        "Share of the budget of 30 days, or of the days there are, not spent yet; below 0: overspent; "
+        "−100 %: twice the budget or more.",
         "percentunit",
     )
     incidents = About(
@@ -75,12 +77,12 @@ def _month() -> list[Panel]:
         bars(About("Health by model", "A weighted mean of objectives and drift; its parts are below.",
                    "percentunit"),
              Query(f"sort({_HEALTH})", _NAME), width=8, steps=SCORE),
-        bars(left, Query(f"sort({_LEFT_OF_EACH})", "{{model_name}} {{slo}}"), width=8, steps=_LEFT),
+        bars(left, Query(f"sort({_LEFT_OF_EACH})", "{{slo}} {{model_name}}"), width=8, steps=_LEFT),
         bars(incidents, Query(f"sort_desc({_incidents()})", _NAME), width=8, steps=_INCIDENTS, most=None),
     ]  # fmt: skip
 
 
-def _over_time() -> list[Panel]:
+def _over_time(links: Links) -> list[Panel]:
     least = recorded(BUDGET_LEFT, "model_name")
     components = recorded(HEALTH_COMPONENT, "model_name", "component")
     parts = About(
@@ -98,7 +100,8 @@ def _over_time() -> list[Panel]:
             width=12,
         ),
         graph(spent, Query(f"clamp_min({least}, -1)", _NAME), width=12, floor=None),
-        graph(parts, Query(components, "{{model_name}} {{component}}"), width=24),
+        graph(parts, Query(components, "{{component}} {{model_name}}"), width=12),
+        quality.right(links, width=12),
     ]  # fmt: skip
 
 

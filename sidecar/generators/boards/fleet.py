@@ -10,6 +10,7 @@ from sidecar.generators.boards.panels import (
     BURNING,
     GREEN,
     PLAIN,
+    PSI,
     RED,
     SCORE,
     About,
@@ -26,6 +27,7 @@ from sidecar.generators.boards.queries import (
     burn,
     firing,
     gauge,
+    psi,
     quantile,
     quantile_of,
     rate,
@@ -68,9 +70,21 @@ def _numbers() -> list[Panel]:
 
 def _models(links: Links) -> Panel:
     about = About(
-        "Models", "One row for each model; its name opens it. A dash: nothing to measure it by.", "none"
+        "Models",
+        "One row for each model, the least healthy first; its name opens it. Drifting: features and outputs "
+        "with a verdict. Highest PSI: of a column, all replicas together. A dash: nothing to measure it by.",
+        "none",
     )
-    return overview(about, (_BY,), _columns(), width=24, height=12, link=links.board(MODEL_UID))
+    return overview(
+        about,
+        (_BY,),
+        _columns(),
+        width=24,
+        height=12,
+        link=links.board(MODEL_UID),
+        worst="health",
+        highest=False,
+    )
 
 
 def _columns() -> list[Column]:
@@ -89,6 +103,7 @@ def _columns() -> list[Column]:
         Column("availability burn", burn("availability", _BY), "none", BURNING),
         Column("rows complete", complete, "percentunit", ((None, RED), (0.99, AMBER), (0.999, GREEN))),
         Column("drifting", drifting, "none", _NONE),
+        Column("highest PSI", f"max by (model_name) ({psi(_BY, 'kind', 'name')})", "none", PSI),
         Column("alerts", firing("", _BY), "none", _NONE),
         Column("versions", versions, "none"),
         Column("replicas", replicas, "none"),

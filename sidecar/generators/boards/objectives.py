@@ -1,7 +1,7 @@
 """What was promised, and how fast the error budgets are spent now."""
 
 from sidecar.generators.boards.panels import BURNING, GREEN, RED, About, Panel, Query, graph, number
-from sidecar.generators.boards.queries import ALERTS, burn, firing
+from sidecar.generators.boards.queries import ALERTS, TROUBLE, burn, firing
 from sidecar.generators.boards.tables import SCRAPE_LABELS, listing
 from sidecar.generators.links import Links
 
@@ -31,12 +31,10 @@ _OBJECTIVES = (
     ("quality", "Quality", "predictions that their labels prove wrong", "InferenceQualityBurn"),
 )
 # Labels of an alert in the order in which a person reads them; others follow.
-_FIRST = ("severity", "alertname", "model_name", "slo", "burnrate_tier", "kind", "name", "feature", "output")
-
-
-def objectives(links: Links) -> list[Panel]:
-    """The panels of the row."""
-    return [*strip(links), _budgets(), alerts()]
+_FIRST = (
+    "since", "severity", "alertname", "model_name", "slo", "burnrate_tier", "kind", "name", "feature",
+    "output",
+)  # fmt: skip
 
 
 def strip(links: Links) -> list[Panel]:
@@ -53,7 +51,7 @@ def _burning(links: Links, slo: str, title: str, meaning: str, alert: str) -> Pa
         links.runbook(alert),
     )
     query = Query(f"topk(3, {burn(slo)} >= 0)", "{{model_name}}")
-    return number(about, query, width=3, steps=BURNING, otherwise="no traffic or no objective")
+    return number(about, query, width=3, steps=BURNING, otherwise="not measured")
 
 
 def _pages() -> Panel:
@@ -62,19 +60,30 @@ def _pages() -> Panel:
     return number(about, query, width=3, steps=((None, GREEN), (1, RED)), otherwise="0")
 
 
-def _budgets() -> Panel:
+def budgets() -> Panel:
+    """Burn rates over time."""
     about = About(
         "Budget burn by objective",
         "The worst model of each objective. Dashed: 1 (lasts 30 days), 6 and 14.4 (pages).",
         "none",
     )
     steps = (*BURNING, (14.4, RED))
-    return graph(about, Query(f"max by (slo) ({burn()})", "{{slo}}"), width=12, steps=steps)
+    return graph(about, Query(f"max by (slo) ({burn()})", "{{slo}}"), width=8, steps=steps)
 
 
-def alerts(width: int = 12) -> Panel:
-    """What fires."""
-    about = About("Alerts firing", "What fires now, pages and tickets, for these models.", "none")
-    return listing(
-        about, Query(ALERTS), width=width, hidden=SCRAPE_LABELS, order=_FIRST, otherwise="nothing fires"
+def alerts(width: int = 12, height: int = 8) -> Panel:
+    """What fires, and since when: the first is often the cause."""
+    about = About(
+        "Alerts firing",
+        "Pages, then tickets, of these models, and since when each fires: the oldest is often the cause.",
+        "dateTimeFromNow",
     )
+    since = f"1000 * {ALERTS.replace('ALERTS', 'ALERTS_FOR_STATE').replace(_FIRING, '')}"
+    query = Query(f"sort({since} and ignoring (alertstate) {TROUBLE})")
+    return listing(
+        about, query, width=width, height=height, hidden=SCRAPE_LABELS, order=_FIRST, value="since",
+        sorted_by="severity", otherwise="nothing fires",
+    )  # fmt: skip
+
+
+_FIRING = 'alertstate="firing",'

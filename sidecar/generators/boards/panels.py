@@ -45,6 +45,8 @@ Steps = Sequence[tuple[float | None, str]]
 BURNING: Steps = ((None, GREEN), (1, AMBER), (6, RED))
 # Of what is better the more there is, as a share.
 SCORE: Steps = ((None, RED), (0.5, AMBER), (0.9, GREEN))
+# The usual reading of a population stability index: past 0.1 look, past 0.2 these are two distributions.
+PSI: Steps = ((None, GREEN), (0.1, AMBER), (0.2, RED))
 PLAIN: Steps = ((None, BLUE),)
 
 

@@ -22,8 +22,19 @@ def _availability(links: Links) -> Panel:
         links.runbook("InferenceFeatureAvailabilityBurn"),
     )
     there = f"1 - ({share(values, UNAVAILABLE, *_OF)} or 0 * {rate(values, *_OF)})"
-    query = Query(f"sort(bottomk(10, {there}))", "{{model_name}} {{feature}}")
+    query = Query(f"sort(bottomk(10, {there}))", "{{feature}} {{model_name}}")
     return bars(about, query, width=8, steps=((None, RED), (0.99, AMBER), (0.999, GREEN)))
+
+
+def missing() -> Panel:
+    """Which features are not usable, over time."""
+    about = About(
+        "Unavailable values by feature",
+        "Share that is missing, null, NaN, infinite or of the wrong type; features without any are left out.",
+        "percentunit",
+    )
+    shares = share(catalog.FEATURE_VALUES, UNAVAILABLE, "feature")
+    return graph(about, Query(busy(shares, "feature"), "{{feature}}"), width=8)
 
 
 def states() -> Panel:

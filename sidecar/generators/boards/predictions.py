@@ -1,8 +1,8 @@
 """What comes out of the models, and whether it or what goes in has drifted from the reference."""
 
 from sidecar import catalog
-from sidecar.generators.boards.panels import AMBER, GREEN, RED, About, Panel, Query, graph
-from sidecar.generators.boards.queries import MODEL, gauge, rate
+from sidecar.generators.boards.panels import AMBER, GREEN, PSI, RED, About, Panel, Query, graph
+from sidecar.generators.boards.queries import FLEET_PSI, MODEL, gauge, psi, rate
 from sidecar.generators.boards.tables import listing
 from sidecar.generators.links import Links
 
@@ -19,27 +19,35 @@ def drift_now(links: Links) -> Panel:
     """Standing verdicts."""
     about = About(
         "Drift now",
-        "Features and outputs whose verdict stands on at least one replica.",
-        "none",
+        "Features and outputs whose verdict stands, and on what share of the replicas: half are an alert.",
+        "percentunit",
         links.runbook("InferenceDrift"),
     )
-    verdicts = gauge(catalog.DRIFT_ACTIVE, "model_name", "kind", "name", "level")
-    return listing(about, Query(f"{verdicts} == 1"), width=12, order=_VERDICT, otherwise="no drift")
+    verdicts = gauge(catalog.DRIFT_ACTIVE, "model_name", "kind", "name", "level", how="avg")
+    query = Query(f"sort_desc({verdicts} > 0)")
+    return listing(
+        about, query, width=12, order=(*_VERDICT, "replicas"), value="replicas", otherwise="no drift"
+    )
 
 
 def drift_scores() -> Panel:
     """Distances from the reference over time."""
     about = About(
         "Drift score (PSI), highest five",
-        "Population stability index against the reference, corrected for sampling. "
-        "A high score alone notifies nobody: the verdict also asks for corroboration.",
+        "Population stability index against the reference, corrected for sampling: of all replicas together "
+        "where there is a given reference, else of the worst one. Dashed: 0.1 and 0.2. A high score alone "
+        "notifies nobody: the verdict also asks for corroboration.",
         "none",
     )
-    scores = gauge(catalog.DRIFT_SCORE, *_VERDICT[:3], where='method="psi"')
+    of = _VERDICT[:3]
     # The five highest of the whole range, not five others at every step.
-    whole = f"""max_over_time({catalog.DRIFT_SCORE.name}{{{MODEL},method="psi"}}[$__range] @ end())"""
-    highest = f"topk(5, max by ({', '.join(_VERDICT[:3])}) ({whole}))"
-    return graph(about, Query(f"{scores} and {highest}", "{{model_name}} {{kind}} {{name}}"), width=12)
+    one = f"""{catalog.DRIFT_SCORE.name}{{{MODEL},method="psi"}}"""
+    every, worst = (
+        f"max by ({', '.join(of)}) (max_over_time({series}[$__range] @ end()))"
+        for series in (f"{FLEET_PSI}{{{MODEL}}}", one)
+    )
+    query = Query(f"({psi(*of)}) and topk(5, {every} or {worst})", "{{name}} {{kind}} {{model_name}}")
+    return graph(about, query, width=12, steps=PSI)
 
 
 def classes() -> Panel:
@@ -48,7 +56,7 @@ def classes() -> Panel:
         "Predictions by class", "Predictions a second of each class; nothing for numeric outputs.", "cps"
     )
     counted = rate(catalog.PREDICTIONS, *_OF, "class", where='class!=""')
-    query = Query(counted, "{{model_name}} {{output}} {{class}}")
+    query = Query(counted, "{{class}} {{output}} {{model_name}}")
     return graph(about, query, width=12, stacked=True)
 
 
@@ -66,4 +74,4 @@ def unusable(links: Links) -> Panel:
     # At zero where there is nothing to complain of: without it, "no data" would be the good news.
     query = f"{shares} or on (model_name, output) 0 * {every}"
     steps = ((None, GREEN), (0.01, AMBER), (0.1, RED))
-    return graph(about, Query(query, "{{model_name}} {{output}} {{reason}}"), width=12, steps=steps)
+    return graph(about, Query(query, "{{output}} {{reason}} {{model_name}}"), width=12, steps=steps)

@@ -1,17 +1,21 @@
 """PromQL as the dashboards use it: always of the chosen namespace, job and model."""
 
 from sidecar import catalog
+from sidecar.generators import fleet_rules
 from sidecar.generators.boards.panels import Query
 from sidecar.metric import Metric
 
 INSTALLATION = 'cluster=~"$cluster",namespace=~"$namespace",job=~"$job"'
 MODEL = f'{INSTALLATION},model_name=~"$model"'
 ALERTS = f'ALERTS{{alertname=~"Inference.+",alertstate="firing",{INSTALLATION}}}'
+# Without those that only inform: a new version is no trouble.
+TROUBLE = f'{ALERTS[:-1]},severity!="info"}}'
 
 BAD_OUTCOMES = 'outcome=~"server_error|upstream_unreachable|upstream_reset|truncated"'
 # Made by the rules in `alert-rules/`: from 0 to 1 how a model is, and what of that its parts say; the share
 # of the error budget of 30 days that is left, below 0 where it is overspent.
 HEALTH, HEALTH_COMPONENT = "model:inference_health:score", "model:inference_health_component:score"
+FLEET_PSI, FLEET_JS, FLEET_TV = fleet_rules.DEBIASED, fleet_rules.JS, fleet_rules.TV
 BUDGET_LEFT = "slo:period_error_budget_remaining:ratio"
 
 UNAVAILABLE = 'state=~"missing|null|nan|inf|wrong_type"'
@@ -81,14 +85,30 @@ def burn(slo: str = "", *by: str) -> str:
     return f"{events} / (1 - {gauge(catalog.SLO_OBJECTIVE, *by, where=where)})"
 
 
-def recorded(name: str, *by: str, how: str = "min") -> str:
+def recorded(name: str, *by: str, where: str = "", how: str = "min") -> str:
     """What a recording rule made: `min by (…) (name{…})`, the worst installation of a model."""
-    return f"{how}{_by(by)} ({name}{{{MODEL}}})"
+    matchers = f"{MODEL},{where}" if where else MODEL
+    return f"{how}{_by(by)} ({name}{{{matchers}}})"
+
+
+def or_none(expr: str, label: str) -> str:
+    """With a series `none` at zero while sidecars are there and none of `expr`: nothing to complain of."""
+    here = f"0 * count({catalog.BUILD_INFO.name}{{{INSTALLATION}}})"
+    return f'{expr} or label_replace({here} unless on () ({expr}), "{label}", "none", "", "")'
+
+
+def psi(*by: str, where: str = "") -> str:
+    """Distance from the reference of all replicas together; of the worst replica where rules do not say.
+
+    They do where there is a given reference. Both are corrected for sampling, and about 0 without drift.
+    """
+    one = gauge(catalog.DRIFT_SCORE, *by, where=",".join(filter(None, (where, 'method="psi"'))))
+    return f"{recorded(FLEET_PSI, *by, where=where, how='max')} or {one}"
 
 
 def firing(severity: str = "", *by: str) -> str:
-    """How many alerts fire now, for each `by`."""
-    selector = f'{ALERTS[:-1]},severity="{severity}"}}' if severity else ALERTS
+    """How many pages and tickets fire now, or how many of a severity, for each `by`."""
+    selector = f'{ALERTS[:-1]},severity="{severity}"}}' if severity else TROUBLE
     return f"count{_by(by)} ({selector})"
 
 

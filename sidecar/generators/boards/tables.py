@@ -35,10 +35,12 @@ def listing(
     otherwise: str,
     value: str = "",
     height: int = 8,
+    sorted_by: str = "",
 ) -> Panel:
     """A row for each series of an instant query, its labels as columns but `hidden` ones.
 
-    `order` names those that come first. The value is a column called `value`, or not shown.
+    `order` names those that come first. The value is a column called `value`, or not shown. Rows are as the
+    query sorts them, or by the column `sorted_by`, and then as the query does.
     """
     panel = table.Panel().no_value(otherwise)
     panel.title(about.title).description(about.description).unit(about.unit).datasource(DATASOURCE)
@@ -47,6 +49,8 @@ def listing(
     # `otherwise` is for a table without rows, not for a cell without a label.
     panel.override_by_regexp(".*", [dashboard.DynamicConfigValue(id_val="noValue", value="")])
     panel.with_transformation(_organize(left_out, {"Value": value} if value else {}, order))
+    if sorted_by:
+        panel.with_transformation(_sorted(sorted_by))
     return panel.links(runbook(about)).span(width).height(height)
 
 
@@ -61,12 +65,21 @@ class Column:
 
 
 def overview(
-    about: About, key: Sequence[str], columns: Sequence[Column], *, width: int, height: int, link: str = ""
+    about: About,
+    key: Sequence[str],
+    columns: Sequence[Column],
+    *,
+    width: int,
+    height: int,
+    link: str = "",
+    worst: str = "",
+    highest: bool = True,
 ) -> Panel:
     """A row for each combination of the labels `key`, with a column for each query.
 
     All queries must keep exactly these labels. `link` is where the first label leads; `${__value.raw}`
-    in it becomes the label's value.
+    in it becomes the label's value. The rows with the `highest` (or lowest) value in the column `worst` come
+    first.
     """
     panel = table.Panel().no_value("–")
     panel.title(about.title).description(about.description).unit(about.unit).datasource(DATASOURCE)
@@ -76,6 +89,8 @@ def overview(
         panel.override_by_name(column.title, _look(column))
     panel.with_transformation(dashboard.DataTransformerConfig(id_val="merge", options={}))
     panel.with_transformation(_organize(("Time",), names, (*key, *names)))
+    if worst:
+        panel.with_transformation(_sorted(worst, down=highest))
     if link:
         opens = [{"title": "Open", "url": link, "targetBlank": False}]
         panel.override_by_name(key[0], [dashboard.DynamicConfigValue(id_val="links", value=opens)])
@@ -96,18 +111,22 @@ def comparison(about: About, category: str, sides: dict[str, str], *, width: int
     names = {f"Value #{chr(ord('A') + index)}": side for index, side in enumerate(sides)}
     for transformation in _in_order(names):
         panel.with_transformation(transformation)
-    return panel.links(runbook(about)).span(width).height(9)
+    return panel.links(runbook(about)).span(width).height(8)
 
 
 def _in_order(names: dict[str, str]) -> list[dashboard.DataTransformerConfig]:
     number = {"conversions": [{"targetField": "order", "destinationType": "number"}], "fields": {}}
-    by = {"fields": {}, "sort": [{"field": "order"}]}
     return [
         dashboard.DataTransformerConfig(id_val="merge", options={}),
         dashboard.DataTransformerConfig(id_val="convertFieldType", options=number),
-        dashboard.DataTransformerConfig(id_val="sortBy", options=by),
+        _sorted("order"),
         _organize(("Time", "order"), names),
     ]
+
+
+def _sorted(field: str, *, down: bool = False) -> dashboard.DataTransformerConfig:
+    by = {"field": field, "desc": True} if down else {"field": field}
+    return dashboard.DataTransformerConfig(id_val="sortBy", options={"fields": {}, "sort": [by]})
 
 
 def _rows(expr: str, index: int) -> prometheus_builders.Dataquery:

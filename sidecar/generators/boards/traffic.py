@@ -2,7 +2,7 @@
 
 from sidecar import catalog
 from sidecar.generators.boards.panels import About, Panel, Query, graph
-from sidecar.generators.boards.queries import BAD_OUTCOMES, gauge, quantile, rate, share_or_none
+from sidecar.generators.boards.queries import BAD_OUTCOMES, busy, gauge, quantile, rate, share_or_none
 
 _QUANTILES = ("0.5", "0.9", "0.99")
 _VERSION = ("model_name", "model_version")
@@ -11,10 +11,11 @@ _VERSION_LEGEND = "{{model_name}} {{model_version}}"
 
 def requests() -> list[Panel]:
     """The panels of the row."""
-    return [_outcomes(), _errors(), _versions(), _latency(), _first_byte(), _in_flight()]
+    return [_errors(), _versions(), _codes(), _first_byte(), _in_flight()]
 
 
-def _outcomes() -> Panel:
+def outcomes() -> Panel:
+    """How requests end."""
     about = About("Requests by outcome", "Inference exchanges a second, by how they ended.", "reqps")
     return graph(about, Query(rate(catalog.REQUESTS, "outcome"), "{{outcome}}"), width=8, stacked=True)
 
@@ -35,9 +36,22 @@ def _versions() -> Panel:
     return graph(about, Query(rate(catalog.REQUESTS, *_VERSION), _VERSION_LEGEND), width=8, stacked=True)
 
 
-def _latency() -> Panel:
-    about = About("Latency", "Last byte of the request to last byte of the answer, unary exchanges.", "s")
-    return graph(about, *(quantile(q, catalog.REQUEST_DURATION) for q in _QUANTILES), width=8)
+def latency() -> Panel:
+    """How long requests take."""
+    about = About(
+        "Latency",
+        "Last byte of the request to last byte of the answer, unary exchanges; and the strictest objective.",
+        "s",
+    )
+    promised = gauge(catalog.SLO_THRESHOLD, where='slo="latency"', how="min")
+    lines = (quantile(q, catalog.REQUEST_DURATION) for q in _QUANTILES)
+    return graph(about, *lines, Query(promised, "objective"), width=8)
+
+
+def _codes() -> Panel:
+    about = About("Requests by code", "HTTP status or gRPC code, those that are not fine.", "reqps")
+    failed = rate(catalog.REQUESTS, "code", where='outcome!="ok"')
+    return graph(about, Query(busy(failed, "code"), "{{code}}"), width=8, stacked=True)
 
 
 def _first_byte() -> Panel:
