@@ -8,7 +8,7 @@ truth); with a reference only its own columns count, without one all that are no
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -16,6 +16,8 @@ from sidecar.errors import UsageError
 from sidecar.profiles.read import Columns, Progress, first_line, read_columns
 from sidecar.reference import Reference
 from sidecar.replay.times import Clock
+
+NOTHING: Columns = {}
 
 
 class Portion(NamedTuple):
@@ -25,6 +27,9 @@ class Portion(NamedTuple):
     features: Columns
     outputs: Columns
     times: Sequence[float] | None
+    predictions: Columns = NOTHING
+    """What is compared with the labels: the outputs, or the columns that were named."""
+    labels: Sequence[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,9 @@ def read_rows(
         }
         timed = timed or timestamp in columns
         times = clock.times(columns.get(timestamp) or [None] * rows) if timed else None
-        yield Portion(rows, features, outputs, times)
+        predictions = {n: columns[n] for n in roles.predictions if n in columns} or outputs
+        labels = columns.get(roles.label) if roles.label else None
+        yield Portion(rows, features, outputs, times, predictions, labels)
 
 
 def timestamp_of(reference: Reference | None, roles: Roles) -> str:

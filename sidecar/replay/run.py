@@ -23,6 +23,7 @@ from sidecar.reference import Reference
 from sidecar.replay.exchanges import ExchangeReplay
 from sidecar.replay.files import Roles, absent_outputs, holds_exchanges, read_rows, timestamp_of
 from sidecar.replay.findings import Findings, as_json
+from sidecar.replay.labelled import LabelledRows
 from sidecar.replay.quality import Found
 from sidecar.replay.rows import RowReplay
 from sidecar.replay.tables import show
@@ -71,14 +72,18 @@ def _rows(
 ) -> Replayed:
     reference = references.of(model)
     replaying = RowReplay(references, policies, model, chunk_rows)
+    labelled = LabelledRows(policies.of(model), chunk_rows)
     seen: set[str] = set()
     clock = Clock()
     began = time.perf_counter()
     with _bar(data) as progress:
         for portion in read_rows(data, reference, roles, min(chunk_rows, _READ_ROWS), progress, clock):
-            replaying.feed(*portion)
+            replaying.feed(portion.rows, portion.features, portion.outputs, portion.times)
             seen.update(portion.outputs)
+            if portion.labels is not None:
+                labelled.feed(portion.rows, portion.predictions, portion.labels)
     replaying.finish()
+    labelled.finish()
     seconds = time.perf_counter() - began
     if not replaying.rows:
         raise UsageError(f"{data}: has no rows")
@@ -91,6 +96,10 @@ def _rows(
         _say(remark)
     head = _head(replaying.rows, seconds, references.of(model), replaying.findings.detections(models=False))
     head |= {"problems": _shown(replaying.problems), "timestamp": timestamp if clock.known else None}
+    if roles.label:
+        if not labelled.chunks:
+            _say("there is no prediction to compare the labels with; give --prediction")
+        head |= {"quality": labelled.chunks, "quality_changes": labelled.changes}
     return Replayed(head, replaying.findings, models=False)
 
 

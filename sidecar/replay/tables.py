@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sidecar.catalog_labels import RATIOS, VALUES
 from sidecar.names import clean
 from sidecar.replay.findings import SCORES, Findings
 
@@ -24,6 +25,13 @@ def show(head: dict[str, Any], findings: Findings) -> None:
         console.print(_problems(head["problems"][:MAX_LINES]))
     if findings.chunks:
         console.print(_distances(findings))
+    if head.get("quality"):
+        console.print(_quality(head["quality"][:MAX_LINES]))
+    for change in head.get("quality_changes", ()):
+        what = "fell" if change["fell"] else "is back"
+        console.print(
+            f"row {change['row']}: quality {what}, error {change['error_before']} to {change['error_now']}"
+        )
     rate = head["rows"] / max(head["seconds"], 1e-9)
     said = (
         f"{len(loud)} tickets and pages" if loud else "no ticket, no page",
@@ -40,6 +48,15 @@ def _detections(detections: list[dict[str, Any]]) -> Table:
         score = "" if found["score"] is None else f"{found['score']:+.3f}"
         cells = (str(found["row"]), found["level"], found["kind"], found["name"], found["signal"], score)
         table.add_row(*(Text(clean(cell)) for cell in cells))
+    return table
+
+
+def _quality(chunks: list[dict[str, Any]]) -> Table:
+    metrics = [m for m in (*RATIOS, *VALUES) if any(m in chunk for chunk in chunks)]
+    table = _table(("at row", "labelled", "task", *metrics), right={"at row", "labelled", *metrics})
+    for chunk in chunks:
+        figures = (f"{chunk[metric]:.4g}" if metric in chunk else "" for metric in metrics)
+        table.add_row(str(chunk["row"]), str(chunk["labelled"]), chunk["task"], *figures)
     return table
 
 

@@ -25,21 +25,22 @@ def write(path: Path, text: str) -> Path:
 
 def test_with_a_reference_only_its_own_columns_count(tmp_path):
     file = write(tmp_path / "a.csv", "id,age,pay,score,truth\n1,41,2.5,0.3,1\n")
-    [(rows, features, outputs, times)] = read_rows(file, GIVEN, Roles(), 5_000)
+    [(rows, features, outputs, times, *_)] = read_rows(file, GIVEN, Roles(), 5_000)
     assert (rows, features, outputs, times) == (1, {"age": [41], "pay": [2.5]}, {"score": [0.3]}, None)
 
 
 def test_outputs_that_were_not_recorded_are_left_out(tmp_path):
     file = write(tmp_path / "a.csv.gz", "age,pay\n41,2.5\n")
-    [(_, _, outputs, _)] = read_rows(file, GIVEN, Roles(), 5_000)
+    [(_, _, outputs, *_)] = read_rows(file, GIVEN, Roles(), 5_000)
     assert outputs == {}
 
 
 def test_without_a_reference_every_column_is_a_feature_but_those_said_to_be_something_else(tmp_path):
     file = write(tmp_path / "a.jsonl", '{"age": 41, "score": 0.3, "truth": 1, "at": "2024-01-01"}\n')
     roles = Roles(["score"], "truth", "at")
-    [(_, features, outputs, times)] = read_rows(file, None, roles, 5_000)
+    [(_, features, outputs, times, predictions, labels)] = read_rows(file, None, roles, 5_000)
     assert (features, outputs, times) == ({"age": [41]}, {"score": [0.3]}, [1704067200.0])
+    assert (predictions, labels) == ({"score": [0.3]}, [1])
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_a_missing_column_is_one_sentence(tmp_path, header, given, roles, senten
 
 def test_partial_judges_the_columns_that_are_there(tmp_path):
     file = write(tmp_path / "a.csv", "pay\n2.5\n")
-    [(_, features, _, _)] = read_rows(file, GIVEN, Roles(partial=True), 5_000)
+    [(_, features, *_)] = read_rows(file, GIVEN, Roles(partial=True), 5_000)
     assert features == {"pay": [2.5]}
 
 

@@ -26,7 +26,7 @@ def replayed(
     portions: Iterator[Portion] | list[Portion], given: Reference | None, *, chunk: int = 5_000
 ) -> RowReplay:
     replay = RowReplay(LearntReferences(default=given), Policies(ModelPolicy()), "m", chunk)
-    for rows, features, outputs, times in portions:
+    for rows, features, outputs, times, *_ in portions:
         replay.feed(rows, features, outputs, times)
     replay.finish()
     return replay
