@@ -60,6 +60,7 @@ HEADER_BYTES = _HEADER.size
 MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
 
 pack_header = _HEADER.pack
+_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one each time
 _KINDS = {int(kind): kind for kind in Kind}
 _WITH_META = frozenset({Kind.HELLO, Kind.OPEN, Kind.REFUSED, Kind.STATS, Kind.CLOSE})
 
@@ -69,8 +70,8 @@ def encode(chunk: Chunk) -> bytes:
     payload = chunk.data
     if chunk.kind is Kind.GAP:
         payload = _GAP.pack(chunk.length, chunk.until)
-    elif chunk.kind in _WITH_META:
-        payload = json.dumps(chunk.meta, separators=(",", ":")).encode()
+    elif chunk.meta:
+        payload = _json(chunk.meta).encode()
     header = pack_header(
         chunk.kind, chunk.direction, len(payload), chunk.connection, chunk.offset, chunk.time
     )

@@ -6,9 +6,7 @@ it is its *peer* that must stop reading.
 """
 
 import asyncio
-import contextlib
 import fcntl
-import os
 import socket
 import struct
 import termios
@@ -27,7 +25,6 @@ _LINGER_NOTHING = struct.pack("ii", 1, 0)
 # A reset overtakes what the kernel has not delivered yet; give the bytes before it this long.
 _RESET_PATIENCE_SECONDS = 1.0
 _RESET_POLL_SECONDS = 0.01
-_RESCUE_BYTES = 64 * 1024
 # Its beginning: nothing else starts so, and the first read has at least this much.
 _HTTP2_PREFACE = b"PRI * HTTP/2.0"
 
@@ -45,15 +42,15 @@ class Side(asyncio.Protocol):
 
     __slots__ = (
         "connection", "counters", "direction", "ended", "frames", "gap_first", "gap_last", "gap_length",
-        "last_read", "lost", "offset", "on_lost", "on_made", "peer", "sink", "skip_until", "tee",
-        "transport",
+        "last_read", "lost", "offset", "on_made", "pair", "peer", "sink", "skip_until", "tee", "transport",
     )  # fmt: skip
 
-    def __init__(self, connection: int, direction: int, tee: Tee, counters: Counters) -> None:
-        self.connection = connection
+    def __init__(self, pair: "Pair", direction: int) -> None:
+        self.pair = pair
+        self.connection = pair.connection
         self.direction = direction
-        self.tee = tee
-        self.counters = counters
+        self.tee = pair.tee
+        self.counters = pair.counters
         self.offset = self.skip_until = self.gap_length = 0
         self.gap_first = self.gap_last = 0.0
         self.last_read = 0.0
@@ -63,7 +60,6 @@ class Side(asyncio.Protocol):
         self.peer: Side | None = None
         self.sink: Callable[[bytes], None] = _nowhere
         self.on_made: Callable[[], None] = _nothing
-        self.on_lost: Callable[[], None] = _nothing
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands."""
@@ -115,7 +111,6 @@ class Side(asyncio.Protocol):
         """This connection is gone, and so is the pair. A cut is passed on as a cut, an end as an end."""
         self.lost = True
         if exc is not None:
-            self._rescue()
             self._tell(Kind.RESET)
         peer = self.peer
         if peer is not None and not peer.lost and peer.transport is not None:
@@ -124,21 +119,7 @@ class Side(asyncio.Protocol):
                 reset(peer.transport)
             else:
                 peer.transport.close()
-        self.on_lost()
-
-    def _rescue(self) -> None:
-        """Pass on what was said before the cut and not yet read.
-
-        A write that fails ends the transport before its reader looks again: an upload that is refused
-        with an early answer and a close would lose the answer, which the kernel still has.
-        """
-        assert self.transport is not None
-        sock: socket.socket | None = self.transport.get_extra_info("socket")
-        if sock is None or self.transport.get_extra_info("sslcontext") is not None:
-            return
-        with contextlib.suppress(OSError):
-            while data := os.read(sock.fileno(), _RESCUE_BYTES):
-                self.data_received(data)
+        self.pair.on_lost(self.pair)
 
     def _tell(self, kind: Kind) -> None:
         chunk = Chunk(kind, self.connection, self.direction, clock.monotonic(), self.offset)
@@ -148,18 +129,30 @@ class Side(asyncio.Protocol):
 class Pair:
     """Both sides of one relayed connection, and what is said of it to the observer."""
 
-    __slots__ = ("client", "closed", "connection", "early", "meta", "multiplexed", "our_end", "server", "tee")
+    __slots__ = (
+        "client", "closed", "connection", "counters", "early", "meta", "multiplexed", "on_lost", "our_end",
+        "server", "tee",
+    )  # fmt: skip
 
-    def __init__(self, connection: int, meta: dict[str, str], tee: Tee, counters: Counters) -> None:
+    def __init__(
+        self,
+        connection: int,
+        meta: dict[str, str],
+        tee: Tee,
+        counters: Counters,
+        on_lost: Callable[["Pair"], None],
+    ) -> None:
         self.connection = connection
         self.meta = meta
         self.tee = tee
+        self.counters = counters
+        self.on_lost = on_lost  # told whenever a side is gone
         self.closed = False
         self.our_end: object = None
         self.multiplexed = False
         self.early = b""
-        self.client = Side(connection, FROM_CLIENT, tee, counters)
-        self.server = Side(connection, FROM_SERVER, tee, counters)
+        self.client = Side(self, FROM_CLIENT)
+        self.server = Side(self, FROM_SERVER)
         self.client.sink = self._wait
 
     def _wait(self, data: bytes) -> None:

@@ -41,9 +41,9 @@ class Refusal:
         """Listen to the client."""
         client = self._pair.client
         assert client.transport is not None
-        lost = client.on_lost
+        lost = self._pair.on_lost
         client.sink = self._receive
-        client.on_lost = lambda: self._gone(lost)
+        self._pair.on_lost = lambda pair: self._gone(lost)
         early, self._pair.early = self._pair.early, b""
         if early:
             self._receive(early)
@@ -78,12 +78,12 @@ class Refusal:
         else:
             self._timer = self._loop.call_later(_LINGER_POLL_SECONDS, self._linger, transport, deadline)
 
-    def _gone(self, lost: Callable[[], None]) -> None:
+    def _gone(self, lost: Callable[[Pair], None]) -> None:
         self._timer.cancel()
         if not self._decided:
             self._decided = True
             self._say_refused()
-        lost()
+        lost(self._pair)
 
     def _say_refused(self) -> None:
         meta = {"reason": self._reason, "upstream": self._upstream}

@@ -79,7 +79,7 @@ class Dial:
         self._seconds = seconds
         self._reached = reached
         self._failed = failed
-        self._error: OSError = socket.gaierror(socket.EAI_NONAME, "its name cannot be resolved")
+        self._error: OSError | None = None
         self._socket: socket.socket | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -108,12 +108,7 @@ class Dial:
                 self._later()
                 return
             self._next(code)
-        self._give_up(self._error)
-
-    def abandon(self) -> None:
-        """Nobody wants it any more."""
-        self._left.clear()
-        self._settle()
+        self._give_up(self._error or socket.gaierror(socket.EAI_NONAME, "its name cannot be resolved"))
 
     def _wait(self, sock: socket.socket) -> None:
         self._socket = sock

@@ -76,6 +76,9 @@ async def test_short_of_room_the_copy_of_http2_loses_payloads_and_never_the_plac
         await writer.drain()
     writer.close()
     await writer.wait_closed()
+    async with asyncio.timeout(10):
+        while relay.counters.connections:  # all of it has passed
+            await asyncio.sleep(0)
     relay.observer.reading.set()
     await relay.observer.until(lambda chunks: any(c.kind is Kind.CLOSE for c in chunks))
     assert relay.counters.dropped_bytes["observer_behind"] > 1_000_000
