@@ -14,6 +14,7 @@ from sidecar.demo.director import Clients, Director
 from sidecar.demo.stack import stack
 from sidecar.demo.stories import STORIES, Story
 from sidecar.demo.traffic import Traffic
+from sidecar.demo.truth import Truth
 from sidecar.demo.view import LiveView, PlainView
 
 # Said, because what the real rules do takes 360 times as long.
@@ -56,17 +57,22 @@ async def _demo(
         async with stack(data, programs, story.backend) as parts:
             view.say(f"status page, while it runs: {parts.admin_url}/")
             director = Director(
-                parts, clients(story, parts.url, data), scenes, view,
+                parts, clients(story, parts.url, data, parts.admin_url), scenes, view,
                 alarms=story.alarms, objectives=story.objectives,
             )  # fmt: skip
             return await director.play()
 
 
-def clients(story: Story, url: str, data: dataset.Data) -> Clients:
-    """Who asks, in this story."""
+def clients(story: Story, url: str, data: dataset.Data, admin_url: str = "") -> Clients:
+    """Who asks, in this story; with an `admin_url` they tell the sidecar later what rows really were."""
     if story.generates:
         return ChatTraffic(url)
-    return Traffic(url, [labelled.row for labelled in data.traffic])
+    return Traffic(
+        url,
+        [labelled.row for labelled in data.traffic],
+        labels=[labelled.label for labelled in data.traffic],
+        truth=Truth(admin_url) if admin_url else None,
+    )
 
 
 def _cancel_on_signal(interrupted: list[int]) -> None:

@@ -18,6 +18,7 @@ import orjson
 from sidecar.demo.dataset import CANDIDATE_VERSION, MODEL_NAME, MODEL_VERSION, Row
 from sidecar.demo.faults import NO_DATA_FAULT, DataFault
 from sidecar.demo.open_inference import request_of
+from sidecar.demo.truth import Truth
 
 # Busy enough for three batches of rows a second, which is what drift is judged by; light enough for two
 # shared cores that also run the model, the sidecar, Prometheus and this.
@@ -49,13 +50,22 @@ class Counts:
 class Traffic:
     """Sends until stopped. `fault` and `canary_share` may be changed at any time, for the next request."""
 
-    def __init__(self, url: str, rows: Sequence[Row], rate: float = DEFAULT_RATE) -> None:
+    def __init__(
+        self,
+        url: str,
+        rows: Sequence[Row],
+        rate: float = DEFAULT_RATE,
+        labels: Sequence[str] = (),
+        truth: Truth | None = None,
+    ) -> None:
         self.fault: DataFault = NO_DATA_FAULT
         # The share of requests that ask the candidate's version.
         self.canary_share = 0.0
         self.counts = Counts()
         self._url = url
-        self._rows = rows
+        # What each row really is, where somebody is told.
+        self._rows = list(zip(rows, labels, strict=True)) if labels else [(row, "") for row in rows]
+        self._truth = truth
         self._rate = rate
         # A fixed seed: the story is the same each time, down to the order of rows.
         self._chance = random.Random(11)
@@ -65,23 +75,31 @@ class Traffic:
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
         connector = aiohttp.TCPConnector(limit=_CONNECTIONS)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-            await arrive(lambda: self._ask(session, self._next_rows()), self._rate, self._chance, stop)
+            telling = asyncio.create_task(self._truth.run(session, stop)) if self._truth else None
+            await arrive(lambda: self._ask(session, *self._next_rows()), self._rate, self._chance, stop)
+            if telling is not None:
+                await telling
 
-    def _next_rows(self) -> list[Row]:
+    def _next_rows(self) -> tuple[list[Row], list[str]]:
         chosen = self._chance.choices(self._rows, k=self._chance.choice(_ROWS_A_REQUEST))
-        return [self.fault.apply(row, self._chance) for row in chosen]
+        return [self.fault.apply(row, self._chance) for row, _ in chosen], [label for _, label in chosen]
 
-    async def _ask(self, session: aiohttp.ClientSession, rows: list[Row]) -> None:
+    async def _ask(self, session: aiohttp.ClientSession, rows: list[Row], labels: list[str]) -> None:
         self.counts.sent += 1
-        problem = await self._problem_with_answer(session, rows)
+        identity = f"segments-{self.counts.sent}"
+        problem = await self._problem_with_answer(session, rows, identity)
         if problem:
             self.counts.failures[problem] += 1
-        else:
-            self.counts.answered += 1
+            return
+        self.counts.answered += 1
+        if self._truth is not None:
+            self._truth.add(identity, labels, asyncio.get_running_loop().time())
 
-    async def _problem_with_answer(self, session: aiohttp.ClientSession, rows: list[Row]) -> str:
+    async def _problem_with_answer(
+        self, session: aiohttp.ClientSession, rows: list[Row], identity: str
+    ) -> str:
         """Why the answer is not what was asked for; "" when it is."""
-        body = orjson.dumps(request_of(rows))
+        body = orjson.dumps({"id": identity, **request_of(rows)})
         # Not drawn from when there is no candidate: the default story stays what it was, row by row.
         canary = self.canary_share and self._chance.random() < self.canary_share
         url = self._url + (CANARY_PATH if canary else PATH)

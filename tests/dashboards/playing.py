@@ -36,7 +36,7 @@ async def play(name: str, seconds: float, programs: monitoring.Programs) -> tupl
     scenes = scenario.script(seconds, True, story.phases)
     async with stack(data, programs, story.backend) as parts:
         audience.began = wall()
-        traffic = clients(story, parts.url, data)
+        traffic = clients(story, parts.url, data, parts.admin_url)
         director = Director(
             parts, traffic, scenes, audience, alarms=story.alarms, objectives=story.objectives
         )
