@@ -32,7 +32,9 @@ class Story:
         return self.backend is backend.CHAT
 
 
-_DEFAULT = Story(scenario.INCIDENT, scenario.ALARMS, scenario.OBJECTIVES, backend.SEGMENTS)
+# Shown, and no part of being calm again: labels come some seconds behind.
+_LATER = ("quality",)
+_DEFAULT = Story(scenario.INCIDENT, scenario.ALARMS, (*scenario.OBJECTIVES, *_LATER), backend.SEGMENTS)
 
 _SPOKEN = ("availability", "time_to_first_token")
 _LLM = Story(
@@ -83,7 +85,7 @@ _CANARY_STORY = Story(
         ("canary_errors", burning("availability")), ("canary_nulls", unusable(CANDIDATE)),
         ("canary_shift", diverging(CANDIDATE, STABLE, "label")),
     ),
-    _SERVED,
+    (*_SERVED, *_LATER),
     backend.TWO_VERSIONS,
 )  # fmt: skip
 
