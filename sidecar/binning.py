@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sidecar.batch import CleanColumn, State
+from sidecar.bin_search import MIN_NUMBERS, Cells
 from sidecar.metric import OTHER
 from sidecar.names import clean
 from sidecar.reference import ColumnProfile, ColumnType
@@ -51,6 +52,7 @@ class Binning:
     edges: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     levels: tuple[str, ...] = ()
     _at: Mapping[str | None, int] = field(init=False, repr=False)
+    _cells: list[Cells] = field(init=False, repr=False, default_factory=list)  # made when first needed
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_at", {level: i for i, level in enumerate(self.levels)})
@@ -77,8 +79,10 @@ class Binning:
 
     def index(self, column: CleanColumn) -> Indices:
         """The bin of each row. A column cleaned as another type than this profile's is invalid."""
-        kinds = _KIND_OF_STATE[column.states]
         bins = self._value_bins(column)
+        if not column.states.any():  # nearly always: all valid
+            return bins
+        kinds = _KIND_OF_STATE[column.states]
         if kinds.any():
             bins = np.where(kinds == 0, bins, self.values - 1 + kinds)
         return bins
@@ -89,13 +93,21 @@ class Binning:
 
     def _value_bins(self, column: CleanColumn) -> Indices:
         if self.type is ColumnType.NUMBER and column.numbers is not None:
-            return np.searchsorted(self.edges, column.numbers, side="left")
+            return self._search(column.numbers)
         if _is_levelled(self.type) and column.levels is not None:
             other = len(self.levels)
             at = self._at.get
             return np.array([at(level, other) for level in column.levels], dtype=np.intp)
         unbinned = self.type in (ColumnType.TEXT, ColumnType.TIMESTAMP)
         return np.full(len(column.states), 0 if unbinned else self.invalid, dtype=np.intp)
+
+    def _search(self, numbers: npt.NDArray[np.float64]) -> Indices:
+        if len(numbers) >= MIN_NUMBERS:
+            if not self._cells:
+                self._cells.append(Cells(self.edges))
+            if self._cells[0].usable:
+                return self._cells[0].search(numbers)
+        return np.searchsorted(self.edges, numbers, side="left")
 
     @property
     def labels(self) -> tuple[str, ...]:
