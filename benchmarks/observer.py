@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from sidecar.chunk import FROM_CLIENT, FROM_SERVER, Chunk, FrameReader, Kind, encode
 from sidecar.config import Settings
+from sidecar.observer import garbage
 from sidecar.observer.pipeline import Pipeline
 
 CONNECTIONS = 16
@@ -79,13 +80,12 @@ def run(exchanges: int, flat: bool, learnt: bool) -> float:
     warm = list(traffic(3000 if learnt else 200, flat))
     batches = list(traffic(exchanges, flat))
     for batch in warm:
-        for chunk in FrameReader().feed(batch):
-            observer.feed(chunk)
+        observer.feed(FrameReader().feed(batch))
     observer.link_lost(1, 2.0)
+    garbage.settle()  # as the process does
     start = time.perf_counter()
     for number, batch in enumerate(batches):
-        for chunk in reader.feed(batch):
-            observer.feed(chunk)
+        observer.feed(reader.feed(batch))
         if number % 20 == 0:
             observer.tick(1.0 + number)
     pipeline.registry.snapshot()

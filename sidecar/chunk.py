@@ -62,6 +62,7 @@ MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
 pack_header = _HEADER.pack
 _json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one each time
 _KINDS = {int(kind): kind for kind in Kind}
+_DATA = Kind.DATA
 _WITH_META = frozenset({Kind.HELLO, Kind.OPEN, Kind.REFUSED, Kind.STATS, Kind.CLOSE})
 
 
@@ -104,13 +105,15 @@ class FrameReader:
             if end - start < length:
                 break
             at = start + length
-            yield _chunk(_KINDS[kind], connection, direction, time, offset, data[start:at])
+            payload = data[start:at]
+            if kind == _DATA:  # nearly always
+                yield Chunk(_DATA, connection, direction, time, offset, payload)
+            else:
+                yield _chunk(_KINDS[kind], connection, direction, time, offset, payload)
         self._rest = data[at:]
 
 
 def _chunk(kind: Kind, connection: int, direction: int, time: float, offset: int, payload: bytes) -> Chunk:
-    if kind is Kind.DATA:
-        return Chunk(kind, connection, direction, time, offset, payload)
     if kind is Kind.GAP:
         if len(payload) != _GAP.size:
             raise FrameError(f"a gap carries {_GAP.size} bytes, not {len(payload)}")

@@ -75,8 +75,11 @@ class Timings:
     @property
     def last(self) -> float:
         """The latest of the four."""
-        times = (self.request_first, self.request_last, self.response_first, self.response_last)
-        return max(time for time in times if time is not None)
+        latest = self.request_first
+        for time in (self.request_last, self.response_first, self.response_last):
+            if time is not None and time > latest:
+                latest = time
+        return latest
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ payload; then `undecoded` says why, and the columns of the side that could not b
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -58,9 +58,11 @@ class Undecoded(StrEnum):
     INTERNAL = "internal"
 
 
-@dataclass(slots=True, frozen=True)
-class ModelRef:
-    """A model's name and version as far as the traffic says; "" where it does not."""
+class ModelRef(NamedTuple):
+    """A model's name and version as far as the traffic says; "" where it does not.
+
+    A tuple, because it is also the labels of every series of a model.
+    """
 
     name: str = ""
     version: str = ""

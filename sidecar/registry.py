@@ -73,7 +73,7 @@ class Family:
             raise ValueError(f"{self.metric.name} has labels {self.metric.labels}, got {labels}")
         if self.fits():
             self._room.used += self._lines
-            return labels
+            return tuple(labels)  # of a ModelRef, too
         self._on_overflow(self.metric.name)
         place = tuple(OTHER if capped else v for v, capped in zip(labels, self._capped, strict=True))
         self._room.used += self._lines * (place not in self.values)
@@ -112,6 +112,10 @@ class Counter(Family):
 
     def add(self, amount: float, *labels: str) -> None:
         """Add `amount` (not negative) to one series; 0 makes the series exist, if there is room."""
+        self.add_to(labels, amount)
+
+    def add_to(self, labels: Labels, amount: float = 1) -> None:
+        """The same for labels that are a tuple already."""
         try:
             self.values[labels] += amount
         except KeyError:
@@ -147,6 +151,10 @@ class Histogram(Family):
 
     def observe(self, value: float, *labels: str) -> None:
         """Count one observation."""
+        self.observe_in(labels, value)
+
+    def observe_in(self, labels: Labels, value: float) -> None:
+        """The same for labels that are a tuple already."""
         series = self.values.get(labels) or self._series(labels)
         series.counts[bisect_left(self.metric.buckets, value)] += 1
         series.sum += value

@@ -39,8 +39,10 @@ class Generations:
     def observe(self, exchange: Exchange, inference: Inference) -> None:
         """Count and time one exchange, if it is one that generates, embeds or ranks."""
         generation = inference.generation
+        if generation is None:
+            return
         outcome = outcome_of(exchange, inference)
-        if generation is None or outcome is Outcome.UNOBSERVED:
+        if outcome is Outcome.UNOBSERVED:
             return
         model = (inference.model.name, inference.model.version)
         self._introduce(model, inference.operation)

@@ -11,7 +11,7 @@ from sidecar import catalog
 from sidecar.batch import UNAVAILABLE, Batch
 from sidecar.exchange import Exchange
 from sidecar.inference import Inference
-from sidecar.policy import Policies
+from sidecar.policy import ModelPolicy, Policies
 from sidecar.registry import Registry
 from sidecar.slo import (
     PATIENCE_SECONDS,
@@ -32,11 +32,12 @@ class Objectives:
         self._events = registry.counter(catalog.SLO_EVENTS)
         self._objective = registry.gauge(catalog.SLO_OBJECTIVE)
         self._threshold = registry.gauge(catalog.SLO_THRESHOLD)
-        self._policies = policies
+        self._default = _by_name(policies.default)
+        self._of_models = {name: _by_name(policy) for name, policy in policies.models.items()}
 
     def observe(self, exchange: Exchange, inference: Inference) -> None:
         """Judge the exchange by the objectives that are about exchanges."""
-        model = (inference.model.name, inference.model.version)
+        model = inference.model
         outcome = outcome_of(exchange, inference)
         objectives = self._objectives(model)
         threshold = _threshold(objectives, "latency")
@@ -69,10 +70,11 @@ class Objectives:
         self._objectives(model)
 
     def _objectives(self, model: tuple[str, str]) -> dict[str, Objective]:
-        objectives = {objective.slo: objective for objective in self._policies.of(model[0]).objectives}
-        for slo, objective in objectives.items():
-            if (*model, slo) not in self._objective.values:
-                self._introduce(model, objective)
+        objectives = self._of_models.get(model[0], self._default)
+        if objectives and (*model, next(reversed(objectives))) not in self._objective.values:
+            for slo, objective in objectives.items():
+                if (*model, slo) not in self._objective.values:
+                    self._introduce(model, objective)
         return objectives
 
     def _introduce(self, model: tuple[str, str], objective: Objective) -> None:
@@ -83,11 +85,15 @@ class Objectives:
 
     def _judge(self, model: tuple[str, str], slo: str, good: bool | None) -> None:
         if good is not None:
-            self._events.add(1, *model, slo, "good" if good else "bad")
+            self._events.add_to((*model, slo, "good" if good else "bad"))
 
     def _count(self, model: tuple[str, str], slo: str, good: int, bad: int) -> None:
         self._events.add(good, *model, slo, "good")
         self._events.add(bad, *model, slo, "bad")
+
+
+def _by_name(policy: ModelPolicy) -> dict[str, Objective]:
+    return {objective.slo: objective for objective in policy.objectives}
 
 
 def _threshold(objectives: dict[str, Objective], slo: str) -> float | None:

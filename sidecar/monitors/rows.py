@@ -31,6 +31,7 @@ HELD_BYTES_LIMIT = 4 * 1024 * 1024
 BLOCKS_LIMIT = 64
 # As many models as `Attribution` lets through, the configured ones and `__other__` beside them.
 MODELS_LIMIT = 128
+_OK = Outcome.OK
 
 
 class _Key(NamedTuple):
@@ -46,9 +47,10 @@ class _Key(NamedTuple):
 class _Block:
     """Rows waiting to become a batch: plain lists, column by column, or the arrays of one large inference."""
 
-    __slots__ = ("features", "first", "held_bytes", "last", "misshapen", "outputs", "requests", "rows")
+    __slots__ = ("features", "first", "held_bytes", "key", "last", "misshapen", "outputs", "requests", "rows")
 
     def __init__(self, key: _Key, now: float) -> None:
+        self.key = key
         self.first = self.last = now
         self.rows = self.requests = 0
         self.held_bytes = 0
@@ -97,18 +99,18 @@ class Rows:
         self._row_monitors = row_monitors
         self._references = references
         self._schemas: Recent[str, Schema] = Recent(MODELS_LIMIT, lambda name: Schema(policies.of(name)))
-        self._blocks: dict[_Key, _Block] = {}
+        self._blocks: dict[tuple[Any, ...], _Block] = {}
         self._held_bytes = 0
 
     def observe(self, exchange: Exchange, inference: Inference) -> None:
         """Keep the rows of a decoded inference until their batch is due."""
         if inference.undecoded is not None or inference.rows <= 0:
             return
-        trusted = outcome_of(exchange, inference) is Outcome.OK
+        trusted = outcome_of(exchange, inference) is _OK
         outputs = inference.outputs if trusted else []
-        key = _Key(
-            inference.model.name,
-            inference.model.version,
+        # A plain tuple is equal to the key that it becomes, and found in a third of the time.
+        key = (
+            *inference.model,
             trusted,
             inference.elsewhere,
             tuple([column.name for column in inference.features]),
@@ -118,7 +120,7 @@ class Rows:
             else (),
         )
         now = exchange.timings.last
-        block = self._blocks.get(key) or self._open(key, now)
+        block = self._blocks.get(key) or self._open(_Key(*key), now)
         block.add(inference.rows, inference.features, outputs, now, decoupled=inference.decoupled)
         held_bytes = len(exchange.request.data) + len(exchange.response.data)
         block.held_bytes += held_bytes
@@ -163,10 +165,10 @@ class Rows:
         block = self._blocks[key] = _Block(key, now)
         return block
 
-    def _fold(self, key: _Key) -> None:
+    def _fold(self, key: tuple[Any, ...]) -> None:
         block = self._blocks.pop(key)
         self._held_bytes -= block.held_bytes
-        batch = self._clean(key, block)
+        batch = self._clean(block.key, block)
         for monitor in self._row_monitors:
             monitor.fold(batch)
 

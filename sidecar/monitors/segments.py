@@ -49,37 +49,43 @@ class Segments:
         self._rows = registry.counter(catalog.SEGMENT_ROWS)
         self._complete = registry.counter(catalog.SEGMENT_ROWS_COMPLETE)
         self._unavailable = registry.counter(catalog.SEGMENT_UNAVAILABLE)
-        self._policies = policies
+        self._default = policies.default.segments[:SEGMENTS_LIMIT]
+        self._of_models = {name: policy.segments[:SEGMENTS_LIMIT] for name, policy in policies.models.items()}
         self._names: Recent[tuple[str, Segment], _Values] = Recent(
             MODELS_LIMIT * SEGMENTS_LIMIT, lambda key: _Values(key[1])
         )
 
     def headers_of(self, exchange: Exchange, model: str, *, trusted: bool) -> tuple[str, ...]:
         """The value of each segment that is a header, in the order of the configuration."""
+        segments = self._of(model)
+        if not segments:  # nearly always
+            return ()
         said, now = exchange.request_headers, exchange.timings.last
         return tuple(
             [
                 self._label(model, segment, said.get(segment.header, NONE), now, trusted)
-                for segment in self._of(model)
+                for segment in segments
                 if segment.header
             ]
         )
 
     def observe(self, exchange: Exchange, inference: Inference) -> None:
         """Count a request in each segment it belongs to."""
-        model = (inference.model.name, inference.model.version)
-        segments = self._of(model[0])
+        model = inference.model
+        segments = self._of(model.name)
         if not segments:
             return
         trusted = outcome_of(exchange, inference) is Outcome.OK
-        headers = iter(self.headers_of(exchange, model[0], trusted=trusted))
+        headers = iter(self.headers_of(exchange, model.name, trusted=trusted))
         for segment in segments:
             if segment.header:
                 self._requests.add(1, *model, segment.name, next(headers))
                 continue
             column = next((c for c in inference.features if clean(c.name) == clean(segment.feature)), None)
             values = _texts(column.values) if column is not None else {NONE}
-            for value in {self._label(model[0], segment, v, exchange.timings.last, trusted) for v in values}:
+            for value in {
+                self._label(model.name, segment, v, exchange.timings.last, trusted) for v in values
+            }:
                 self._requests.add(1, *model, segment.name, value)
 
     def fold(self, batch: Batch) -> None:
@@ -103,7 +109,7 @@ class Segments:
         ]
 
     def _of(self, model: str) -> tuple[Segment, ...]:
-        return self._policies.of(model).segments[:SEGMENTS_LIMIT]
+        return self._of_models.get(model, self._default)
 
     def _label(self, model: str, segment: Segment, value: str, now: float, trusted: bool) -> str:
         if not value:

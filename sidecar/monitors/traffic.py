@@ -5,9 +5,11 @@ counted, so that nothing is hidden, but its times and sizes are those of what wa
 every histogram.
 """
 
+from functools import lru_cache
+
 from sidecar import catalog
 from sidecar.exchange import GRPC_CODES, Exchange, Outcome
-from sidecar.inference import Inference
+from sidecar.inference import Inference, ModelRef
 from sidecar.monitors.exemplars import TRACEPARENT, exemplify
 from sidecar.registry import Registry
 from sidecar.slo import outcome_of
@@ -28,6 +30,7 @@ _GRPC_AT_ZERO = (
     ("DEADLINE_EXCEEDED", Outcome.SERVER_ERROR),
 )
 _GRPC_CODES = frozenset(GRPC_CODES)
+_UNOBSERVED = Outcome.UNOBSERVED
 
 
 class Traffic:
@@ -44,13 +47,13 @@ class Traffic:
 
     def observe(self, exchange: Exchange, inference: Inference) -> None:
         """Count one exchange; time and measure it if it was seen whole."""
-        model = (inference.model.name, inference.model.version)
-        protocol, operation = inference.protocol, inference.operation.value
+        model, protocol, operation = inference.model, inference.protocol, inference.operation
         outcome = outcome_of(exchange, inference)
-        if (*model, protocol, operation, *_at_zero(protocol)[0]) not in self._requests.values:
-            self._introduce(model, protocol, operation)
-        self._requests.add(1, *model, protocol, operation, code_label(exchange.code), outcome.value)
-        if outcome is Outcome.UNOBSERVED:
+        labels = (*model, protocol, str(operation), code_label(exchange.code), str(outcome))
+        if labels not in self._requests.values:
+            self._introduce(model, protocol, str(operation))
+        self._requests.add_to(labels)
+        if outcome is _UNOBSERVED:
             self._unobserved.add(1)
         else:
             self._measure(exchange, model, protocol, outcome)
@@ -58,7 +61,7 @@ class Traffic:
     def tick(self, now: float) -> None:
         """Nothing to do."""
 
-    def _introduce(self, model: tuple[str, str], protocol: str, operation: str) -> None:
+    def _introduce(self, model: ModelRef, protocol: str, operation: str) -> None:
         self._info.set(1, *model, protocol)
         for code, outcome in _at_zero(protocol):
             self._requests.add(0, *model, protocol, operation, code, outcome.value)
@@ -67,32 +70,34 @@ class Traffic:
         self._request_size.touch(*model)
         self._response_size.touch(*model)
 
-    def _measure(self, exchange: Exchange, model: tuple[str, str], protocol: str, outcome: Outcome) -> None:
+    def _measure(self, exchange: Exchange, model: ModelRef, protocol: str, outcome: Outcome) -> None:
         timings = exchange.timings
         duration, first_byte = timings.duration, timings.time_to_first_byte
         if exchange.streamed:
             duration = None
+        ended, begun = (*model, protocol, str(outcome)), (*model, protocol)
         if duration is not None:
-            self._duration.observe(duration, *model, protocol, outcome.value)
+            self._duration.observe_in(ended, duration)
         if first_byte is not None:
-            self._first_byte.observe(first_byte, *model, protocol)
+            self._first_byte.observe_in(begun, first_byte)
         if TRACEPARENT in exchange.request_headers:
             exemplify(
                 exchange,
-                (self._duration, duration, (*model, protocol, outcome.value)),
-                (self._first_byte, first_byte, (*model, protocol)),
+                (self._duration, duration, ended),
+                (self._first_byte, first_byte, begun),
             )
         # What was logged elsewhere has sizes and few times, or may be an answer whose request was not logged.
         if timings.request_last is not None:
-            self._request_size.observe(exchange.request.size, *model)
+            self._request_size.observe_in(model, exchange.request.size)
         if timings.response_first is not None or exchange.response.size:
-            self._response_size.observe(exchange.response.size, *model)
+            self._response_size.observe_in(model, exchange.response.size)
 
 
 def _at_zero(protocol: str) -> tuple[tuple[str, Outcome], ...]:
     return _GRPC_AT_ZERO if protocol.endswith("grpc") else _AT_ZERO
 
 
+@lru_cache(maxsize=1_024)
 def code_label(code: str) -> str:
     """A code as a label value: 100 to 599 and gRPC's names as they are, "" if no answer began, else "other".
 

@@ -5,6 +5,9 @@ from sidecar.exchange import Exchange
 from sidecar.inference import Inference, Undecoded
 from sidecar.registry import Registry
 
+# The last to be introduced.
+_LAST = Undecoded.INTERNAL.value
+
 
 class UndecodedExchanges:
     """Counts payloads that no decoder could read, by protocol and by a closed set of reasons."""
@@ -14,7 +17,7 @@ class UndecodedExchanges:
 
     def observe(self, exchange: Exchange, inference: Inference) -> None:
         """Count the reason, if there is one; every reason is at zero once a protocol is known."""
-        if (Undecoded.INTERNAL.value, inference.protocol) not in self._undecoded.values:
+        if (_LAST, inference.protocol) not in self._undecoded.values:
             for reason in Undecoded:
                 self._undecoded.add(0, reason.value, inference.protocol)
         if inference.undecoded is not None:

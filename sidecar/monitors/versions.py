@@ -20,6 +20,7 @@ from sidecar.slo import outcome_of
 AWAY_SECONDS = 600.0
 AWAY_ANSWERS = 500
 MODELS_LIMIT = 128
+_OK = Outcome.OK
 
 
 @dataclass(slots=True)
@@ -41,10 +42,12 @@ class _Model:
         """This version answers, which it did before: had others taken its place meanwhile?"""
         self.answers += 1
         last = self.last.get(version)
-        self.last[version] = _LastAnswer(now, self.answers)
         if last is None:
+            self.last[version] = _LastAnswer(now, self.answers)
             return False
-        return now - last.at >= AWAY_SECONDS and self.answers - last.answers > AWAY_ANSWERS
+        away = now - last.at >= AWAY_SECONDS and self.answers - last.answers > AWAY_ANSWERS
+        last.at, last.answers = now, self.answers
+        return away
 
 
 class Versions:
@@ -60,20 +63,21 @@ class Versions:
 
     def observe(self, exchange: Exchange, inference: Inference) -> None:
         """Note which version answered. An exchange that failed shows only whose model it is."""
-        name, version = inference.model.name, inference.model.version
-        self.introduce((name, version))
-        if outcome_of(exchange, inference) is not Outcome.OK:
+        model, seen = inference.model, self._first_seen.values
+        if model not in seen:
+            self.introduce(model)
+        if outcome_of(exchange, inference) is not _OK:
             return
-        now, model = exchange.timings.last, self._models[name]
-        returned = model.returns(version, now)
-        if (name, version) not in self._first_seen.values:
+        now, versions = exchange.timings.last, self._models[model.name]
+        returned = versions.returns(model.version, now)
+        if model not in seen:
             # The first version that a sidecar sees is no change: every new pod would count one.
-            self._changes.add(float(self._knows_another(name)), name, version)
-            self._first_seen.set(clock.wall_of(now), name, version)
-            self._forget_others_gone(name, model)
+            self._changes.add(float(self._knows_another(model.name)), *model)
+            self._first_seen.set(clock.wall_of(now), *model)
+            self._forget_others_gone(model.name, versions)
+            self._judge(*model)
         elif returned:
-            self._changes.add(1, name, version)
-        self._judge(name, version)
+            self._changes.add(1, *model)
 
     def tick(self, now: float) -> None:
         """Nothing to do."""

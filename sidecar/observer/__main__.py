@@ -37,6 +37,7 @@ def _observe(descriptor: int, pacer: Pacer) -> None:
     from sidecar.address import Address
     from sidecar.config import Settings
     from sidecar.errors import SidecarError
+    from sidecar.observer import garbage
     from sidecar.observer.observing import Observing
     from sidecar.relay.worker import read_setup
 
@@ -49,6 +50,7 @@ def _observe(descriptor: int, pacer: Pacer) -> None:
         observing = Observing(settings, setup["tee"], Address(path=setup["admin_socket"]), pacer)
         reader, writer = await asyncio.open_unix_connection(sock=control)
         await observing.start(setup, reader)
+        garbage.settle()
         await observing.obey(reader, writer)
         pacer.stop()
         await observing.stop()

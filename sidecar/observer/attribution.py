@@ -51,9 +51,10 @@ class Attribution:
         said = inference.model
         name = self._name(said.name, exchange.route, now, trusted)
         version = self._version(name, said.version, exchange.route, now, trusted)
-        inference.model = ModelRef(name, version)
+        model = said if said == (name, version) else ModelRef(name, version)
+        inference.model = model
         if trusted and said.name and name != OTHER:
-            self._remember(exchange.route, ModelRef(name, version if said.version else ""), now)
+            self._remember(exchange.route, model if said.version else ModelRef(name), now)
 
     def model_of(self, name: str, route: str, now: float) -> str:
         """The `model_name` of an exchange still open, from the name its request says ("" if none)."""

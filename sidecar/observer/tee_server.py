@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 from sidecar import clock, sockets
@@ -55,9 +55,9 @@ class TeeServer:
         """A worker introduced itself."""
         self._links[worker] = link
 
-    def take(self, chunk: Chunk) -> None:
-        """One chunk from any link."""
-        self._observer.feed(chunk)
+    def take(self, chunks: Iterable[Chunk]) -> None:
+        """The chunks of one read of any link."""
+        self._observer.feed(chunks)
 
     def batch_begins(self, now: float) -> None:
         """A read is about to be worked off: when we are behind, payloads are left unread."""
@@ -101,23 +101,27 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed every complete frame."""
-        begun = False
         try:
-            for chunk in self._reader.feed(data):
-                if chunk.kind is Kind.HELLO:
-                    self._worker = int(chunk.meta.get("worker", 0))
-                    self._server.joined(self._worker, self)
-                    continue
-                if not begun and chunk.kind is not Kind.GAP:  # a gap is as old as its first byte
-                    begun, now = True, self._server.now()
-                    self.lag = max(now - chunk.time, 0.0)
-                    self._server.batch_begins(now)
-                self._server.take(chunk)
+            self._server.take(self._chunks(data))
         except (FrameError, ValueError, TypeError) as error:
             log.error("the tee carried something that is no frame; the link is dropped: %s", error)
             if self._transport is not None:
                 self._transport.abort()
         self._server.batch_done()
+
+    def _chunks(self, data: bytes) -> Iterator[Chunk]:
+        """What was read, but for what is said to us: who speaks, and how late we are."""
+        begun = False
+        for chunk in self._reader.feed(data):
+            if chunk.kind is Kind.HELLO:
+                self._worker = int(chunk.meta.get("worker", 0))
+                self._server.joined(self._worker, self)
+                continue
+            if not begun and chunk.kind is not Kind.GAP:  # a gap is as old as its first byte
+                begun, now = True, self._server.now()
+                self.lag = max(now - chunk.time, 0.0)
+                self._server.batch_begins(now)
+            yield chunk
 
     def say(self, chunk: Chunk) -> None:
         """Send a hint to the worker; lost if it does not listen."""

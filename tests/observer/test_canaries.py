@@ -102,7 +102,7 @@ def everything_that_leaves(tmp_path) -> dict[str, bytes]:
         observer = pipeline.observer
         observer.monitors = (*observer.monitors, *telemetry.monitors)
         for chunk in traffic().chunks:
-            observer.feed(chunk)
+            observer.feed((chunk,))
         observer.tick(1e9)
         snapshot = pipeline.registry.snapshot()
         telemetry.close(snapshot)

@@ -37,7 +37,7 @@ class Scraped:
         pipeline = Pipeline(load(settings, {}, {}))
         for script in scripts:
             for chunk in script.chunks:
-                pipeline.observer.feed(chunk)
+                pipeline.observer.feed((chunk,))
         self.text = render(pipeline.registry.snapshot())[0].decode()
         self.series = own_series(self.text)
 
