@@ -4,13 +4,16 @@ The text is deterministic: the committed files are compared with it byte for byt
 Prometheus 2.42 is used (no group labels, no query_offset), which 3.x reads as well.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from textwrap import indent
+from textwrap import fill, indent
 from typing import Any
 
 import yaml
+
+# With the indent of a rule, what fits on a screen beside line numbers.
+_COMMENT_CHARACTERS = 110
 
 
 class Severity(StrEnum):
@@ -80,12 +83,28 @@ class Group:
         }
 
 
-def render(header: str, groups: Sequence[Group]) -> str:
-    """A rule file: `header` and each group's `why` as comments, expressions as they were laid out."""
+def render(header: str, groups: Sequence[Group], explain: Callable[[str], str] = lambda name: "") -> str:
+    """A rule file: `header`, each group's `why`, and what `explain` says of a rule's name, as comments.
+
+    Expressions are as they were laid out.
+    """
     parts = [_comment(header), "groups:\n"]
     for group in groups:
         parts.append("\n" + indent(_comment(group.why), "  "))
-        parts.append(indent(dump([group.fields()]), "  "))
+        parts.append(indent(_group(group, explain), "  "))
+    return "".join(parts)
+
+
+def _group(group: Group, explain: Callable[[str], str]) -> str:
+    if not group.rules:
+        return dump([group.fields()])
+    parts, said = [dump([{**group.fields(), "rules": []}]).removesuffix(" []\n") + "\n"], ""
+    for rule in group.rules:
+        comment = explain(rule.record if isinstance(rule, Record) else rule.alert)
+        if comment and comment not in said:
+            parts.append(indent(_comment(fill(comment, _COMMENT_CHARACTERS)), "  "))
+            said += comment
+        parts.append(indent(dump([rule.fields()]), "  "))
     return "".join(parts)
 
 

@@ -1,7 +1,7 @@
 """The budget that is left, over real months: the rule's own expression, asked of a real Prometheus.
 
-promtool's tests hold 10,000 samples at a time, and thirty days of five minutes are 8,640 for each sum. So blocks
-are made of counters of forty days, and what is recorded on the way stands in the expression itself.
+promtool holds 10,000 samples at a time, and thirty days of five minutes are 8,640 for each sum. So blocks are
+made of counters of forty days, and what is recorded on the way stands in the expression itself.
 """
 
 import asyncio

@@ -9,7 +9,7 @@ import yaml
 
 from sidecar import catalog
 from sidecar.cli import main
-from sidecar.generators import burn_rates, files, rules
+from sidecar.generators import burn_rates, explained, files, rules
 from sidecar.generators.identity import INSTALLATION
 from sidecar.generators.links import Links
 from sidecar.policy import ModelPolicy, Policies
@@ -161,6 +161,21 @@ def test_a_template_names_only_labels_that_the_alert_keeps():
         named = set(re.findall(r"\$labels\.(\w+)", text))
         missing = named - {"namespace"} - promql.kept(alert["expr"]) - set(alert["labels"])
         assert not missing, (alert["alert"], missing)
+
+
+def test_every_rule_is_explained_where_it_stands():
+    """A reader of the files understands an expression without the generator."""
+    names = {rule.get("record") or rule["alert"] for rule in rules_of(GENERIC)}
+
+    assert [name for name in names if not explained.explanation(name)] == []
+    for name, text in GENERIC.items():
+        assert all(len(line) <= 120 for line in text.splitlines() if line.lstrip().startswith("#")), name
+
+
+def test_nothing_is_explained_that_is_gone():
+    names = {re.sub(r"\d+[mhd]$", "", rule.get("record") or rule["alert"]) for rule in rules_of(GENERIC)}
+
+    assert set(explained._EXPLAINED) <= names
 
 
 def test_absence_waits_for_more_than_a_scrape():
