@@ -12,8 +12,8 @@ from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
 from pydantic import ValidationError
 
 from sidecar.config.file import Path, Problem
-from sidecar.config.policy import Section
 from sidecar.config.schema import Settings
+from sidecar.config.section import Section
 from sidecar.config.values import shown
 
 NOT_YET = "not supported by this version; leave it out"

@@ -11,7 +11,8 @@ from typing import Annotated
 from pydantic import Field, PlainValidator, PrivateAttr
 
 from sidecar.address import Address, Route
-from sidecar.config.policy import Conflict, JudgedSection, PayloadSection, PolicySection, Section
+from sidecar.config.policy import JudgedSection, PayloadSection, PolicySection
+from sidecar.config.section import Conflict, Section
 from sidecar.config.telemetry import OtlpSection
 from sidecar.config.values import (
     AS_DURATION,

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field, PlainSerializer, PlainValidator
 
 from sidecar.config.otlp_headers import header_name, header_value
-from sidecar.config.policy import Conflict, Section
+from sidecar.config.section import Conflict, Section
 from sidecar.config.values import AS_DURATION, FilePath, duration, number, one_of, refusal, url, whole
 from sidecar.exporters.otlp_settings import GRPC, HTTP
 from sidecar.exporters.records import RecordRules

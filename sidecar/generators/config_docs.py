@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sidecar.config.policy import Section
 from sidecar.config.problems import all_keys, allowed
 from sidecar.config.schema import Settings
+from sidecar.config.section import Section
 from sidecar.config.values import duration_text, size_text
 
 _DURATIONS = ("drain.", "connect_timeout", "labels.")
