@@ -5,6 +5,7 @@ import re
 import pytest
 import yaml
 
+from sidecar.generators.identity import INSTALLATION
 from tests.generators.test_rules import ALERTS, identity
 from tests.generators.tools import RULES, run
 
@@ -73,3 +74,17 @@ def test_a_ticket_never_silences_a_page(rule):
         or 'severity = "ticket"' in target
         or "InferenceLowTrafficFailures" in target
     )
+
+
+def test_two_installations_are_two_notifications_and_two_pods_of_one_are_one():
+    grouped = set(PARSED["route"]["group_by"])
+
+    assert grouped >= {"alertname", *INSTALLATION, "model_name"}
+    assert not grouped & {"instance", "pod", "model_version"}
+    # No route takes it back.
+    assert "group_by" not in str(PARSED["route"]["routes"])
+
+
+@pytest.mark.parametrize("rule", PARSED["inhibit_rules"], ids=str)
+def test_an_inhibition_never_reaches_into_another_installation(rule):
+    assert set(INSTALLATION) <= set(rule["equal"])
