@@ -19,6 +19,7 @@ import numpy as np
 
 from sidecar.binning import level_text
 from sidecar.inference import MISSING
+from sidecar.profiles.levels import Levels
 from sidecar.reference import ColumnProfile, ColumnType, Reference
 from sidecar.texts import SUFFIXES, statistics
 
@@ -30,8 +31,6 @@ DISCRETE_VALUES = BINS
 MAX_LEVELS = 50
 # Fewer rows than this carry no share worth a name, and a rare raw value is somebody's data.
 MIN_LEVEL_ROWS = 20
-# Different strings counted before a column is text: ids and free text have far more.
-MAX_DISTINCT = 2_000
 # Outputs that are whole numbers with few values are classes; features stay numbers.
 MAX_CLASSES = 20
 # So many whole numbers in strict order are no coincidence.
@@ -39,7 +38,6 @@ MIN_COUNTER_ROWS = 100
 MAX_COLUMNS = 5_000
 # Columns that may be text; four numbers of each cost 1.6 MB while a file is read.
 MAX_TEXTS = 50
-MAX_LEVEL_CHARACTERS = 200
 _SEED = 20_240_229  # fixed: the same rows give the same profile, and the same hash
 _TEXT_OR_NULL = frozenset({str, type(None)})
 _OLDEST, _NEWEST = datetime(1970, 1, 1), datetime(2200, 1, 1)
@@ -60,7 +58,7 @@ class ColumnBuilder:
         self._pivot: float | None = None
         self._min, self._max = math.inf, -math.inf
         self._whole = self._increasing = True
-        self._levels: dict[str, int] = {}
+        self._levels = Levels()
         self._sample = np.empty(sample_rows)
         self._random = np.random.default_rng(_SEED)
 
@@ -114,14 +112,14 @@ class ColumnBuilder:
             self._nulls += count
         elif isinstance(value, bool):
             self._booleans += 1
-            self._count_level(level_text(value))
+            self._levels.count(level_text(value))
         elif isinstance(value, (int, float)):
             self._add_number(value, numbers)
         else:
             self._texts += count
             text = value if isinstance(value, str) else "(nested)"
             self._timestamps += count * _is_timestamp(text)
-            self._count_level(text, count)
+            self._levels.count(text, count)
 
     def _add_number(self, value: int | float, numbers: list[float]) -> None:
         try:
@@ -131,12 +129,6 @@ class ColumnBuilder:
         if not math.isfinite(number):
             return  # neither null nor a number to learn from
         numbers.append(number)
-
-    def _count_level(self, level: str, count: int = 1) -> None:
-        """Exact until there are too many different ones; then only known ones go on being counted."""
-        level = level[:MAX_LEVEL_CHARACTERS]
-        if level in self._levels or len(self._levels) <= MAX_DISTINCT:
-            self._levels[level] = self._levels.get(level, 0) + count
 
     def _add_numbers(self, numbers: np.ndarray) -> None:
         if self._pivot is None:
@@ -149,12 +141,7 @@ class ColumnBuilder:
         self._increasing = self._increasing and numbers[0] > last and bool((numbers[1:] > numbers[:-1]).all())
         self._min, self._max = min(self._min, float(numbers.min())), max(self._max, float(numbers.max()))
         self._whole = self._whole and bool((numbers == np.floor(numbers)).all())
-        if len(self._levels) <= MAX_DISTINCT:
-            found = np.unique(numbers, return_counts=True)
-            # One more than can be told apart says as much as ten thousand more.
-            values, counts = (part[: MAX_DISTINCT + 1].tolist() for part in found)
-            for value, count in zip(values, counts, strict=True):
-                self._count_level(level_text(value), count)
+        self._levels.count_numbers(numbers)
         self._keep_sample(numbers)
 
     def _keep_sample(self, numbers: np.ndarray) -> None:
@@ -177,7 +164,7 @@ class ColumnBuilder:
             return ColumnType.CATEGORY if self._is_category() else ColumnType.TEXT
         if self._booleans:
             return ColumnType.CATEGORY if self._numbers else ColumnType.BOOLEAN
-        if output and self._numbers and self._whole and len(self._levels) <= MAX_CLASSES:
+        if output and self._numbers and self._whole and len(self._levels.counts) <= MAX_CLASSES:
             return ColumnType.CATEGORY
         return ColumnType.NUMBER if self._numbers else ColumnType.TEXT
 
@@ -188,12 +175,12 @@ class ColumnBuilder:
     def _is_category(self) -> bool:
         """Few enough different values, and common ones among them that cover most rows."""
         values = max(self.rows - self._nulls, 1)
-        if len(self._levels) > MAX_DISTINCT:
+        if self._levels.full:
             return False
-        return len(self._levels) <= 10 or sum(self._kept_counts().values()) >= values / 2
+        return len(self._levels.counts) <= 10 or sum(self._kept_counts().values()) >= values / 2
 
     def _kept_counts(self) -> dict[str, int]:
-        common = sorted(self._levels.items(), key=lambda item: (-item[1], item[0]))[:MAX_LEVELS]
+        common = sorted(self._levels.counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_LEVELS]
         # A small file would keep nothing: then a hundredth of its rows will do.
         enough = min(MIN_LEVEL_ROWS, max(self.rows // 100, 1))
         return {level: count for level, count in common if count >= enough}
@@ -265,6 +252,8 @@ class ProfileBuilder:
 
     def _describe(self, name: str, values: Sequence[Any] | np.ndarray) -> None:
         """What texts look like, as features of their own, should the column turn out to be text."""
+        if isinstance(values, np.ndarray) and values.dtype.kind in "fiub" and name not in self._texts:
+            return
         plain = values.tolist() if isinstance(values, np.ndarray) else values
         columns = self._texts.get(name)
         if columns is None:

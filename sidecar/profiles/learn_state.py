@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from sidecar.profiles.build import MAX_LEVEL_CHARACTERS, MAX_LEVELS, MIN_LEVEL_ROWS, ColumnBuilder
+from sidecar.profiles.build import MAX_LEVELS, MIN_LEVEL_ROWS, ColumnBuilder
 from sidecar.reference import ColumnType
 
 Floats = npt.NDArray[np.float64]
@@ -41,7 +41,7 @@ def copied(builder: ColumnBuilder, type: ColumnType) -> dict[str, Any]:
     if type is ColumnType.NUMBER:
         found["numbers"] = builder._sample[: min(builder._numbers, len(builder._sample))].copy()
     if type in _LEVELLED:
-        found["levels"] = dict(builder._levels)
+        found["levels"] = dict(builder._levels.counts)
     return found
 
 
@@ -116,7 +116,7 @@ def _restored(name: str, document: Mapping[str, Any], sample_rows: int) -> Colum
     builder._min, builder._max = (math.inf if low is None else low), (-math.inf if high is None else high)
     builder._whole, builder._increasing = bool(document["whole"]), bool(document["increasing"])
     for level, rows in document["levels"].items():
-        builder._count_level(str(level)[:MAX_LEVEL_CHARACTERS], int(rows))
+        builder._levels.count(str(level), int(rows))
     if document["numbers"] is not None:
         size = min(builder._numbers, sample_rows)
         builder._sample[:size] = _expanded(document["numbers"], size, builder._whole)
