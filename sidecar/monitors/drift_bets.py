@@ -142,11 +142,13 @@ class _Book:
         like = [signals.like[bet.signal] if bet.bin < 0 else signals.primary[bet.column] for bet in bets]
         self._like = np.array(like, dtype=np.int32)
         self._source = np.where(self._on_bin, signals.weighted + self._bin, self._like).astype(np.int32)
-        self._tilt, self._psi, self._fraction, self._step = (
-            np.array([getattr(bet, name) for bet in bets], dtype=np.float32)
-            for name in ("tilt", "psi", "fraction", "step")
-        )
-        self._is_mean = self._tilt != 0
+        # What is bet is one of a few kinds; a number for each bet would be three times as large.
+        kinds = [(bet.tilt, bet.fraction, bet.step) for bet in bets]
+        self._kinds = np.array(list(dict.fromkeys(kinds)), dtype=np.float32).reshape(-1, 3)
+        at = {kind: i for i, kind in enumerate(dict.fromkeys(kinds))}
+        self._kind = np.array([at[kind] for kind in kinds], dtype=np.uint8)
+        self._psi = np.array([bet.psi for bet in bets], dtype=np.float32)
+        self._is_mean = np.array([bet.tilt != 0 for bet in bets], dtype=bool)
         self._down = np.array([bet.down for bet in bets], dtype=bool)
         self._starts = np.searchsorted(self._column, np.arange(len(layout.columns)))
         self._weight = _log_weights(self._column, self._on_bin)
@@ -155,18 +157,19 @@ class _Book:
 
     def calibrate(self, mean: Floats, shares: Floats, rows: Floats, inflation: Floats, extra: Floats) -> None:
         like, stretch = self._like, np.maximum(inflation[self._like], 1.0)
+        tilt, fraction, step = self._kinds[self._kind].T
         error = REFERENCE_ERRORS * np.sqrt(stretch / np.maximum(rows[like], 1.0))
         more = np.where(self._on_bin, 0.0, extra[like])
         normal = np.where(self._on_bin, shares[self._bin], mean[like])
         allowed = self._tolerance + error
         # Means: mean 0 and deviation 1 a row, both as the reference has it.
-        up = self._tilt, -self._tilt * normal - np.abs(self._tilt) * (allowed + more) - self._psi
+        up = tilt, -tilt * normal - np.abs(tilt) * (allowed + more) - self._psi
         # Shares.
         share = np.clip(np.where(self._down, 1 - normal, normal), MIN_SHARE, 1 - MIN_SHARE)
         p0 = share + np.sqrt(share * (1 - share)) * allowed + more
         open_ = self._is_mean | (p0 < _NEAR_CERTAIN)  # nothing to win where nearly all rows are anyway
         p0 = np.minimum(p0, _NEAR_CERTAIN)
-        p1 = np.minimum(p0 + self._fraction * (1 - p0) + self._step, 1 - (1 - p0) / 20)
+        p1 = np.minimum(p0 + fraction * (1 - p0) + step, 1 - (1 - p0) / 20)
         odds, miss = np.log(p1 * (1 - p0) / (p0 * (1 - p1))), np.log((1 - p1) / (1 - p0))
         on_share = np.where(self._down, -odds, odds), np.where(self._down, odds + miss, miss)
         both = (np.where(self._is_mean, up[at], on_share[at]) * open_ / stretch for at in (0, 1))

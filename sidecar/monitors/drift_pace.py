@@ -61,7 +61,10 @@ def cuts(pace: Pace, batch: Batch, pending_rows: int, started: float) -> Iterato
         def is_full(taken: int, at: int = at, start: float = start, waiting: int = pending_rows) -> bool:
             return pace.full(waiting + taken, time_of(at + taken - 1) - start)
 
-        taken = bisect_left(left, True, key=is_full) + 1
+        if pace.seconds <= 0 and pace.slow_seconds == inf:  # rows alone decide
+            taken = max(pace.rows - pending_rows, 1)
+        else:
+            taken = bisect_left(left, True, key=is_full) + 1
         full = taken <= len(left)
         taken = min(taken, len(left))
         at += taken

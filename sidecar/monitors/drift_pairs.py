@@ -182,7 +182,7 @@ class PairEvidence:
         """Go on from a saved state. Raises ValueError, unchanged, when it is of other columns."""
         mine = self.state()
         if batches >= self.burn_in:
-            mine["_history"] = mine["_history"][:0]
+            mine["_history"] = mine["_history"][:0].copy()
         if {n: (v.shape, v.dtype) for n, v in mine.items()} != {
             n: (v.shape, v.dtype) for n, v in arrays.items()
         } or batches < 0:
@@ -217,7 +217,7 @@ class PairEvidence:
         means = _running(strayed * weight) / np.maximum(_running(np.where(told, weight, 0)), 1e-6)
         widest = np.abs(means).max(axis=0, initial=0.0)
         self.gate = np.maximum(GATE_Z, EXCURSION_FACTOR * widest).astype(np.float32)
-        self._history = self._history[:0]
+        self._history = self._history[:0].copy()  # a view would keep all of it
 
     def _side(self, pair: int) -> float:
         return 1.0 if self._recent_sum[:, pair].sum() >= 0 else -1.0

@@ -125,7 +125,7 @@ class Signals:
         self._bins = np.concatenate([*slices, np.empty(0, dtype=np.intp)])
         self._weights = np.concatenate([*(parts[3] for _, parts in built), empty])
         values = [_value_mask(layout.columns[at], parts[1]) for at, parts in built]
-        self._domain = np.concatenate([*values, empty])
+        self._domain = np.concatenate([*values, empty]).astype(bool)  # a weight is eight times as large
         self._starts = np.cumsum([0, *(len(s) for s in slices[:-1])])
         self._values = [column.binning.values for column in layout.columns]
         self._smooth = [_smooth(column, layout) for column in layout.columns]
@@ -136,7 +136,7 @@ class Signals:
             return np.empty(0), np.empty(0)
         own = counts[self._bins]
         total = np.add.reduceat(own * self._weights, self._starts)
-        rows = np.add.reduceat(own * self._domain, self._starts)
+        rows = np.add.reduceat(own * self._domain, self._starts).astype(np.float64)
         if not len(self._stuck_columns):
             return total, rows
         fullest = np.maximum.reduceat(np.where(self._usual, 0, counts), self._layout_starts)

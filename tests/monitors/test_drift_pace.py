@@ -57,3 +57,11 @@ def test_rows_with_times_of_their_own_are_cut_by_those():
 def test_offline_no_time_however_long_makes_a_micro_batch():
     found = list(cuts(OFFLINE, rows(150, 0.0, 1e9), 0, 0.0))
     assert [cut.rows for cut in found] == [64, 64, 22]
+
+
+@settings(max_examples=50)
+@given(st.integers(1, 400), st.integers(0, 63), st.floats(0, 1e6))
+def test_offline_only_rows_count_whatever_the_times_are(count: int, pending: int, lasting: float):
+    batch = rows(count, 1.0, 1.0 + lasting)
+    almost = Pace(seconds=0.0, slow_seconds=1e300)  # the same, told by looking at the times
+    assert list(cuts(OFFLINE, batch, pending, 0.5)) == list(cuts(almost, batch, pending, 0.5))

@@ -193,3 +193,8 @@ def test_without_columns_there_is_nothing_to_say():
         evidence.update(np.zeros((64, columns), np.float32), np.ones(columns, bool))
         assert evidence.evidence() < 0
         assert evidence.foremost(5) == []
+
+
+def test_what_burn_in_needed_is_given_back_when_it_is_over():
+    evidence, _ = settled(0.3)
+    assert evidence._history.base is None and evidence._history.nbytes == 0
