@@ -5,19 +5,15 @@ from collections.abc import Iterable, Mapping
 from tests.dashboards.asking import Answers
 from tests.dashboards.boards import Question
 
-NO_LABELS = "nobody labels the predictions of the demos"
+NO_TRACKS = "the demos have no pods, and so no label that says which of them is a canary"
 # Question → why no demo has anything to show for it. At most one in twenty may be here.
 NOTHING_TO_SHOW: Mapping[str, str] = {
     "inference-model / Freshness burn / A": "no feature of the demos is a timestamp",
+    "inference-model / Live errors of numbers / A": "the models of the demos predict classes",
     "inference-on-call / Freshness burn / A": "no feature of the demos is a timestamp",
-    "inference-model / Quality burn / A": NO_LABELS,
-    "inference-on-call / Quality burn / A": NO_LABELS,
-    "inference-on-call / Live quality / A": NO_LABELS,
-    "inference-executive / Live quality / A": NO_LABELS,
-    "inference-model / Live quality / A": NO_LABELS,
-    "inference-model / Live errors of numbers / A": NO_LABELS,
-    "inference-model / Labels / A": NO_LABELS,
-    "inference-model / Lag of labels / A": NO_LABELS,
+    "inference-versions / Errors of canary and stable / A": NO_TRACKS,
+    "inference-versions / Mean latency of canary and stable / A": NO_TRACKS,
+    "inference-versions / Distance of canary and stable / A": NO_TRACKS,
 }
 SHARE_WITHOUT = 0.05
 

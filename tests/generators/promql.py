@@ -15,7 +15,7 @@ from sidecar.metric import Metric, MetricKind
 # What a scrape or an OTLP resource adds.
 TARGET = {"cluster", "namespace", "job", "instance", "pod", "track"}
 # Series that do not come from us, and those that our recording rules make.
-OTHERS = {"up": TARGET, "ALERTS": TARGET | {"alertname", "alertstate", "severity", "model_name"}}
+OTHERS = {"up": TARGET, "ALERTS": TARGET | {"alertname", "alertstate", "severity", "model_name", "owner"}}
 OTHERS["ALERTS_FOR_STATE"] = OTHERS["ALERTS"] - {"alertstate"}
 # Kubernetes' own, where there is Kubernetes.
 OTHERS["container_memory_working_set_bytes"] = TARGET | {"container"}
@@ -142,8 +142,9 @@ def _labels(name: str) -> set[str]:
 
 
 def _made(node: Any) -> set[str]:
-    """Labels that label_replace adds."""
-    calls = (call for call in walk(node, parser.Call) if call.func.name == "label_replace")
+    """Labels that label_replace and label_join add."""
+    adding = ("label_replace", "label_join")
+    calls = (call for call in walk(node, parser.Call) if call.func.name in adding)
     return {call.args[1].val for call in calls}
 
 

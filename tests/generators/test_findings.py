@@ -5,6 +5,7 @@ import json
 import pytest
 
 from sidecar.generators.boards.findings import findings
+from sidecar.generators.boards.objectives import alerts
 from tests.generators.tools import run
 
 OF = 'namespace="ml",job="m",model_name="churn",model_version="3"'
@@ -47,11 +48,30 @@ INCIDENTS = {
 }
 
 
-def query():
-    expr = findings().build().targets[0].expr
+def asked(panel):
+    """The query of a panel, with every choice left open."""
+    expr = panel.build().targets[0].expr
     for variable, every in {"$cluster": ".*", "$namespace": ".*", "$job": ".+", "$model": ".+"}.items():
         expr = expr.replace(variable, every)
     return expr.replace("$__rate_interval", "5m")
+
+
+def check(series, expr, samples, directory):
+    """promtool's word."""
+    test = {
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                "promql_expr_test": [{"expr": expr, "eval_time": "9m", "exp_samples": samples}],
+            }
+        ],
+    }
+    (directory / "test.yaml").write_text(json.dumps(test))
+    result = run("promtool", ["test", "rules", directory / "test.yaml"])
+
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("incident", INCIDENTS)
@@ -62,19 +82,39 @@ def test_the_table_names_the_cause_and_how_much_of_it(incident, tmp_path):
         {"labels": labels(finding, f',of="{of}"' if of else ""), "value": round(share * 1e6)}
         for finding, of, share in said
     ]
-    test = {
-        "evaluation_interval": "1m",
-        "tests": [
-            {
-                "interval": "1m",
-                "input_series": [{"series": name, "values": values} for name, values in series.items()],
-                "promql_expr_test": [
-                    {"expr": f"round(1e6 * {query()})", "eval_time": "9m", "exp_samples": samples}
-                ],
-            }
-        ],
-    }
-    (tmp_path / "test.yaml").write_text(json.dumps(test))
-    result = run("promtool", ["test", "rules", tmp_path / "test.yaml"])
+    check(series, f"round(1e6 * {asked(findings())})", samples, tmp_path)
 
-    assert result.returncode == 0, result.stdout + result.stderr
+
+def test_tiers_of_one_objective_are_one_row_since_the_first_and_what_informs_is_none(tmp_path):
+    burn = (
+        'alertname="InferenceLatencyBurn",severity="page",slo="latency",namespace="ml",job="m",'
+        'model_name="churn",'
+    )
+    surge = (
+        'alertname="InferenceFeatureNullSurge",severity="ticket",feature="age",namespace="ml",job="m",'
+        'model_name="churn",owner="risk-ml"'
+    )
+    new = 'alertname="InferenceModelVersionChanged",severity="info",namespace="ml",job="m",model_name="churn"'
+    firing = {
+        burn + 'owner="risk-ml",burnrate_tier="fast"': 300,
+        burn + 'owner="risk-ml",burnrate_tier="medium"': 60,
+        surge: 120,
+        new: 10,
+    }
+    series = {}
+    for labels, since in firing.items():
+        series[f'ALERTS{{alertstate="firing",{labels}}}'] = "1x10"
+        series[f"ALERTS_FOR_STATE{{{labels}}}"] = f"{since}x10"
+    # One that waits, and one of somebody else.
+    series['ALERTS{alertstate="pending",alertname="InferenceDrift",severity="page",job="m"}'] = "1x10"
+    series['ALERTS_FOR_STATE{alertname="InferenceDrift",severity="page",job="m"}'] = "400x10"
+    series['ALERTS{alertstate="firing",alertname="Watchdog",severity="page",job="m"}'] = "1x10"
+    of = 'model_name="churn",namespace="ml",owner="risk-ml"'
+    samples = [
+        {"labels": f'{{alertname="InferenceLatencyBurn",severity="page",{of}}}', "value": 60_000},
+        {
+            "labels": f'{{alertname="InferenceFeatureNullSurge",severity="ticket",about="age",{of}}}',
+            "value": 120_000,
+        },
+    ]
+    check(series, asked(alerts()), samples, tmp_path)

@@ -2,7 +2,7 @@
 
 from sidecar.generators.boards.panels import BURNING, GREEN, RED, About, Panel, Query, graph, number
 from sidecar.generators.boards.queries import ALERTS, TROUBLE, burn, firing
-from sidecar.generators.boards.tables import SCRAPE_LABELS, listing
+from sidecar.generators.boards.tables import listing
 from sidecar.generators.links import Links
 
 # Objective, its name on a small panel, what its bad events are, its alert.
@@ -30,11 +30,20 @@ _OBJECTIVES = (
     ("freshness", "Freshness", "rows with data that is too old", "InferenceFreshnessBurn"),
     ("quality", "Quality", "predictions that their labels prove wrong", "InferenceQualityBurn"),
 )
-# Labels of an alert in the order in which a person reads them; others follow.
-_FIRST = (
-    "since", "severity", "alertname", "model_name", "slo", "burnrate_tier", "kind", "name", "feature",
+# What an alert is about besides its model: one of these, seldom two.
+_ABOUT = (
+    "name",
+    "feature",
     "output",
-)  # fmt: skip
+    "reason",
+    "signal",
+    "moment",
+    "change",
+    "usual",
+    "container",
+    "instance",
+)
+_ROW = ("severity", "alertname", "about", "model_name", "namespace", "owner")
 
 
 def strip(links: Links) -> list[Panel]:
@@ -79,9 +88,14 @@ def alerts(width: int = 12, height: int = 8) -> Panel:
         "dateTimeFromNow",
     )
     since = f"1000 * {ALERTS.replace('ALERTS', 'ALERTS_FOR_STATE').replace(_FIRING, '')}"
-    query = Query(f"sort({since} and ignoring (alertstate) {TROUBLE})")
+    found = f"{since} and ignoring (alertstate) {TROUBLE}"
+    sources = ", ".join(f'"{label}"' for label in _ABOUT)
+    # Several tiers of one objective are one row: a person needs to be told once.
+    joined = f'label_join({found}, "about", " ", {sources})'
+    trimmed = f'label_replace({joined}, "about", "$1", "about", " *(.*?) *")'
+    query = Query(f"sort(min by ({', '.join(_ROW)}) ({trimmed}))")
     return listing(
-        about, query, width=width, height=height, hidden=SCRAPE_LABELS, order=_FIRST, value="since",
+        about, query, width=width, height=height, order=("since", *_ROW), value="since",
         sorted_by="severity", otherwise="nothing fires",
     )  # fmt: skip
 

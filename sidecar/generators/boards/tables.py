@@ -21,9 +21,6 @@ from sidecar.generators.boards.panels import (
     target,
 )
 
-# Labels of a series that only the scrape cares about.
-SCRAPE_LABELS = ("alertstate", "cluster", "container", "endpoint", "instance", "job", "namespace", "pod")
-
 
 def listing(
     about: About,

@@ -7,6 +7,7 @@ them is the canary is known to whoever deploys, not to the traffic.
 from grafana_foundation_sdk.builders import dashboard as builders
 
 from sidecar import catalog
+from sidecar.generators import canary_rules
 from sidecar.generators.boards import deploys
 from sidecar.generators.boards.columns import bin_shares, ordered
 from sidecar.generators.boards.frame import choice, frame, one_model
@@ -17,6 +18,7 @@ from sidecar.generators.boards.queries import (
     average,
     quantile_of,
     rate,
+    recorded,
     share_or_none,
 )
 from sidecar.generators.boards.tables import Column, comparison, overview
@@ -39,6 +41,21 @@ def build(links: Links) -> builders.Dashboard:
         "What callers see": [_errors(), _latency(), _requests()],
         "What comes in and out": [_complete(), _unusable(), _divergence()],
         "$column": [_predictions(), _classes()],
+        "Canary and stable, by a label of their pods": [
+            _tracks(
+                "Errors of canary and stable",
+                "Share of failed requests, over ten minutes.",
+                "track:inference_errors:ratio10m",
+                "percentunit",
+            ),
+            _tracks(
+                "Mean latency of canary and stable",
+                "Of answers without an error, over ten minutes.",
+                "track:inference_latency_seconds:mean10m",
+                "s",
+            ),
+            _canary_distance(links),
+        ],
     }
     return one_model(
         frame(VERSIONS_UID, "versions", _ABOUT, links, rows),
@@ -137,6 +154,22 @@ def _shares(version: str) -> str:
     rows = rate(catalog.DISTRIBUTION_ROWS, "kind", "name", "bin", where=version)
     whole = rate(catalog.DISTRIBUTION_ROWS, "kind", "name", where=version)
     return f"{rows} / on (kind, name) group_left {whole}"
+
+
+def _tracks(title: str, what: str, record: str, unit: str) -> Panel:
+    about = About(title, f"{what} Where the scrape has the label `track`; versions do not matter.", unit)
+    return graph(about, Query(recorded(record, "track", how="max"), "{{track}}"), width=8)
+
+
+def _canary_distance(links: Links) -> Panel:
+    about = About(
+        "Distance of canary and stable",
+        "Total variation of what they predict, over half an hour. Dashed: 0.15, a ticket.",
+        "percentunit",
+        links.runbook("InferenceCanaryWorse"),
+    )
+    query = Query(recorded(f"{canary_rules.DIVERGENCE}30m", "name", how="max"), "{{name}}")
+    return graph(about, query, width=8, steps=((None, GREEN), (float(canary_rules.DIVERGED), AMBER)))
 
 
 def _predictions() -> Panel:
