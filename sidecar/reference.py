@@ -45,6 +45,7 @@ class ColumnProfile:
     For numbers `edges` are the K-1 inner bin edges (bin i holds edges[i-1] < x <= edges[i]) and `shares`
     the K shares among the numeric values; for categories and booleans `levels` maps each kept level to its
     share among the non-null values, the rest being `__other__`. `null_ratio` counts null, NaN and missing.
+    `words` is the vocabulary of a text: sorted 32-bit hashes, little-endian (`sidecar.words`).
     """
 
     name: str
@@ -58,6 +59,7 @@ class ColumnProfile:
     max: float | None = None
     mean: float | None = None
     stddev: float | None = None
+    words: bytes = b""
 
     @property
     def required(self) -> bool:

@@ -2,8 +2,8 @@
 
 Free text has no levels that could be counted; these four numbers a text are what a broken tokeniser, another
 language, an empty template or a dump of digits moves, in any language. They are features like others, named
-after the text's: `comment.length`. What it is not: a measure of meaning. A vocabulary would be one, but
-references keep none: rare words are what point at a person.
+after the text's: `comment.length`. A fifth, the share of words that a vocabulary lacks, is from `words`. What
+it is not: a measure of meaning.
 
 The trap: a text may be a megabyte, so kinds of characters are counted in its beginning only.
 """
@@ -22,6 +22,9 @@ Numbers = npt.NDArray[np.float64]
 LOOKED_AT = 512
 SUFFIXES = (".length", ".digits", ".spaces", ".non_ascii")
 """Characters; and the shares of digits, of white space and of what is not ASCII, 0 to 1."""
+
+UNKNOWN_WORDS = ".unknown_words"
+DERIVED = (*SUFFIXES, UNKNOWN_WORDS)
 
 
 def statistics(values: Sequence[Any]) -> Numbers:
@@ -51,7 +54,7 @@ def statistics(values: Sequence[Any]) -> Numbers:
 def is_derived(name: str, features: Mapping[str, ColumnProfile]) -> bool:
     """Whether a feature of a reference is the number of a text, and so in no payload."""
     text = features.get(name.rpartition(".")[0])
-    return name.endswith(SUFFIXES) and text is not None and text.type is ColumnType.TEXT
+    return name.endswith(DERIVED) and text is not None and text.type is ColumnType.TEXT
 
 
 def sent(features: Mapping[str, ColumnProfile]) -> Iterable[str]:

@@ -19,12 +19,15 @@ from sidecar.monitors.completeness import AlwaysPresent, complete_rows, required
 from sidecar.names import Names, clean
 from sidecar.policy import ModelPolicy
 from sidecar.reference import ColumnProfile, ColumnType, Expectation, Reference
-from sidecar.texts import SUFFIXES, statistics
+from sidecar.texts import SUFFIXES, UNKNOWN_WORDS, statistics
+from sidecar.words import Vocabulary, unknown
 
 # Wide tabular models have dozens to a few hundred features; 200 keep a pod's series affordable.
 FEATURES_LIMIT = 200
 # Outputs are few by nature; what has more is an embedding, and none of its columns means anything alone.
 OUTPUTS_LIMIT = 50
+# Text features of a model whose words are learnt: 128 kB each while that lasts.
+VOCABULARIES_LIMIT = 10
 
 _NOTHING_EXPECTED = Expectation()
 
@@ -53,6 +56,8 @@ class Columns:
         self._given = given
         self._rules: dict[str, Rules] = {}
         self._types: dict[str, ColumnTypeVote] = {}
+        # A vocabulary belongs to a reference: what the one in use does not have is not learnt beside it.
+        self._words = {clean(name): Vocabulary(profile.words) for name, profile in profiles.items()}
         reserved = {*self._expectations, *profiles}
         self._names = Names(self._limit, reserved)
         self.expected = frozenset(clean(name) for name in reserved)
@@ -90,9 +95,31 @@ class Columns:
         for suffix, numbers in zip(SUFFIXES, statistics(texts), strict=True):
             label = self.label(name + suffix, now, trusted=trusted)
             if label != OTHER and label not in columns:
-                no_text = np.isnan(numbers) & (of.states == State.VALID)
-                states = np.where(no_text, np.uint8(State.WRONG_TYPE), of.states)
-                columns[label] = CleanColumn(label, ColumnType.NUMBER, states, numbers=numbers)
+                columns[label] = _of_text(label, numbers, of)
+        self._count_words(name, texts, columns, now, trusted)
+
+    def _count_words(
+        self, name: str, values: Sequence[Any], columns: dict[str, CleanColumn], now: float, trusted: bool
+    ) -> None:
+        """Add the column that says how many of a text's words are unknown, once a vocabulary is known."""
+        of = columns[clean(name)]
+        if of.name not in self._words and len(self._words) < VOCABULARIES_LIMIT and trusted:
+            self._words[of.name] = Vocabulary()
+        vocabulary = self._words.get(of.name)
+        if vocabulary is None:
+            return
+        at = [i for i, value in enumerate(values) if isinstance(value, str)]
+        texts = [values[i] for i in at]
+        if not vocabulary.known:
+            if trusted:
+                vocabulary.learn(texts)
+            return
+        of.words = vocabulary.known
+        label = self.label(name + UNKNOWN_WORDS, now, trusted=trusted)
+        if label != OTHER and label not in columns:
+            numbers = np.full(len(values), np.nan)
+            numbers[at] = unknown(texts, vocabulary.known)
+            columns[label] = _of_text(label, numbers, of)
 
     def absent(self, label: str, rows: int) -> CleanColumn:
         """The column of an expected feature that no row has."""
@@ -170,6 +197,13 @@ class Schema:
             self._always.learn(features, rows)
             self._required = required(self._expectations, self._always.names)
         return complete_rows(features, self._required, rows)
+
+
+def _of_text(label: str, numbers: npt.NDArray[np.float64], of: CleanColumn) -> CleanColumn:
+    """A number of each text; what is no text has none."""
+    no_text = np.isnan(numbers) & (of.states == State.VALID)
+    states = np.where(no_text, np.uint8(State.WRONG_TYPE), of.states)
+    return CleanColumn(label, ColumnType.NUMBER, states, numbers=numbers)
 
 
 def _implied(expectation: Expectation) -> ColumnType | None:

@@ -11,6 +11,7 @@ bins are its values.
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -21,7 +22,8 @@ from sidecar.binning import level_text
 from sidecar.inference import MISSING
 from sidecar.profiles.levels import Levels
 from sidecar.reference import ColumnProfile, ColumnType, Reference
-from sidecar.texts import SUFFIXES, statistics
+from sidecar.texts import SUFFIXES, UNKNOWN_WORDS, statistics
+from sidecar.words import Vocabulary, unknown
 
 # A quantile from 50,000 of any number of rows is within .5 % of rank (Dvoretzky-Kiefer-Wolfowitz, 99 %).
 SAMPLE_ROWS = 50_000
@@ -36,8 +38,10 @@ MAX_CLASSES = 20
 # So many whole numbers in strict order are no coincidence.
 MIN_COUNTER_ROWS = 100
 MAX_COLUMNS = 5_000
-# Columns that may be text; four numbers of each cost 1.6 MB while a file is read.
+# Columns that may be text; five numbers of each cost 1.6 MB while a file is read.
 MAX_TEXTS = 50
+# Texts looked at in one go: some megabytes of characters.
+WORDS_AT_A_TIME = 500
 _SEED = 20_240_229  # fixed: the same rows give the same profile, and the same hash
 _TEXT_OR_NULL = frozenset({str, type(None)})
 _OLDEST, _NEWEST = datetime(1970, 1, 1), datetime(2200, 1, 1)
@@ -218,6 +222,7 @@ class ProfileBuilder:
         self._features: dict[str, ColumnBuilder] = {}
         self._outputs: dict[str, ColumnBuilder] = {}
         self._texts: dict[str, list[ColumnBuilder]] = {}
+        self._words: dict[str, tuple[Vocabulary, ColumnBuilder]] = {}
 
     def add(
         self,
@@ -246,7 +251,10 @@ class ProfileBuilder:
         for name, columns in self._texts.items():
             if name in features and features[name].type is ColumnType.TEXT:
                 numbers = {column.name: column.profile(type=ColumnType.NUMBER) for column in columns}
+                vocabulary, share = self._words[name]
+                numbers[share.name] = share.profile(type=ColumnType.NUMBER)
                 features |= {n: p for n, p in numbers.items() if n not in features and p.shares}
+                features[name] = replace(features[name], words=vocabulary.known)
         outputs = {name: column.profile(output=True) for name, column in self._outputs.items()}
         return Reference(self.rows, features, outputs, source, created, model, timestamp)
 
@@ -263,8 +271,18 @@ class ProfileBuilder:
             for column in columns:
                 column.add_nulls(self.rows)
             self._texts[name] = columns
+            self._words[name] = Vocabulary(), ColumnBuilder(name + UNKNOWN_WORDS, self._sample_rows)
+        self._count_words([value for value in plain if isinstance(value, str)], *self._words[name])
         for column, numbers in zip(columns, statistics(plain), strict=True):
             column.add(numbers)
+
+    def _count_words(self, texts: list[str], vocabulary: Vocabulary, share: ColumnBuilder) -> None:
+        """The first texts teach; of the others it is counted what they have that these had not."""
+        for at in range(0, len(texts), WORDS_AT_A_TIME):
+            part = texts[at : at + WORDS_AT_A_TIME]
+            if vocabulary.known:
+                share.add(unknown(part, vocabulary.known))
+            vocabulary.learn(part)
 
     def _column(self, columns: dict[str, ColumnBuilder], name: str, before: int) -> ColumnBuilder:
         column = columns.get(name)

@@ -17,7 +17,7 @@ from sidecar.batch import UNAVAILABLE, Batch, CleanColumn, State
 from sidecar.profiles import learn_state
 from sidecar.profiles.build import ColumnBuilder
 from sidecar.reference import ColumnProfile, ColumnType, Reference
-from sidecar.texts import SUFFIXES
+from sidecar.texts import DERIVED
 
 # A bin of a twentieth holds 250 of 5,000 rows: its share is known to 6 %, a mean to .014 deviations.
 LEARN_ROWS = 5_000
@@ -137,7 +137,7 @@ class _Learning:
         for kind, columns in (("feature", batch.features), ("output", batch.outputs)):
             for column in columns.values():
                 # A text is known as one after some rows only: its numbers were not null before.
-                whole = kind == "feature" and not column.name.endswith(SUFFIXES)
+                whole = kind == "feature" and not column.name.endswith(DERIVED)
                 self._column(kind, column, self.rows if whole else 0).add(column)
             if kind == "feature":
                 for (known, name), learning in self._columns.items():
@@ -194,14 +194,18 @@ class _Column:
     def __init__(self, builder: ColumnBuilder, type: ColumnType) -> None:
         self.type = type
         self.builder = builder
+        self._words = b""
 
     def add(self, column: CleanColumn) -> None:
+        self._words = self._words or column.words
         self.builder.add(_values(column))
 
     def profile(self) -> ColumnProfile:
         profile = self.builder.profile(type=self.type)
         if profile.type is ColumnType.NUMBER and not profile.shares:
             return replace(profile, type=ColumnType.TEXT)  # a number that never had a value
+        if self._words:
+            return replace(profile, words=self._words)
         return profile
 
 

@@ -8,12 +8,16 @@ import json
 import math
 import os
 import tempfile
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sidecar.errors import ConfigError
 from sidecar.profiles.build import MAX_COLUMNS, increasing
 from sidecar.reference import ColumnProfile, ColumnType, Reference
+from sidecar.words import MAX_WORDS
 
 SCHEMA = "inference-sidecar/reference/v1"
 # 5,000 columns with 20 bins are 5 MB; larger than this is another file.
@@ -99,6 +103,8 @@ def _column(profile: ColumnProfile) -> dict[str, Any]:
         entry.update(bounds, edges=list(profile.edges), shares=list(profile.shares))
     if profile.levels:
         entry["levels"] = dict(profile.levels)
+    if profile.words:
+        entry["words"] = b64encode(profile.words).decode()
     return entry
 
 
@@ -154,7 +160,20 @@ class _Reader:
         )
         if low is not None and high is not None and low > high:
             self._wrong(f"{key}.min", low, f"at most max ({high})")
-        return ColumnProfile(name, type, rows, nulls, edges, shares, levels, low, high, mean, stddev)
+        words = self._words(entry, key)
+        return ColumnProfile(name, type, rows, nulls, edges, shares, levels, low, high, mean, stddev, words)
+
+    def _words(self, entry: dict[str, Any], key: str) -> bytes:
+        """A vocabulary: sorted, because it is searched."""
+        try:
+            words = b64decode(entry.get("words", ""), validate=True)
+            hashes = np.frombuffer(words, "<u4")
+            if len(hashes) <= MAX_WORDS and (hashes[1:] > hashes[:-1]).all():
+                return words
+        except (ValueError, TypeError):
+            pass
+        self._wrong(f"{key}.words", "no vocabulary", "what `sidecar profile` writes, or nothing")
+        return b""
 
     def _shares(self, entry: dict[str, Any], key: str, edges: int) -> tuple[float, ...]:
         shares = self._numbers(entry, "shares", key)
