@@ -53,7 +53,7 @@ class Side(asyncio.Protocol):
         self.counters = pair.counters
         self.offset = self.skip_until = self.gap_length = 0
         self.gap_first = self.gap_last = 0.0
-        self.last_read = 0.0
+        self.last_read = pair.since
         self.ended = self.lost = False
         self.frames: Frames | None = None
         self.transport: asyncio.Transport | None = None
@@ -131,7 +131,7 @@ class Pair:
 
     __slots__ = (
         "client", "closed", "connection", "counters", "early", "meta", "multiplexed", "on_lost", "our_end",
-        "server", "tee",
+        "server", "since", "tee",
     )  # fmt: skip
 
     def __init__(
@@ -147,6 +147,8 @@ class Pair:
         self.tee = tee
         self.counters = counters
         self.on_lost = on_lost  # told whenever a side is gone
+        # Nobody is quiet since before: what a newcomer said first may lie in the kernel when a drain begins.
+        self.since = clock.monotonic()
         self.closed = False
         self.our_end: object = None
         self.multiplexed = False

@@ -15,6 +15,8 @@ from sidecar.relay.readiness import READABLE, WRITABLE, Readiness
 # One read. What the kernel does not take of it at once waits here, and its sender is read no further: so
 # this is also what may wait in user space for a slow reader, per direction.
 READ_BYTES = 256 * 1024
+# Read into, then copied from: what is read would else keep the room that was held ready for more.
+_ROOM = memoryview(bytearray(READ_BYTES))
 
 
 class PlainTransport(asyncio.Transport):
@@ -75,14 +77,14 @@ class PlainTransport(asyncio.Transport):
 
     def _read(self) -> None:
         try:
-            data = self._sock.recv(READ_BYTES)
+            size = self._sock.recv_into(_ROOM)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
             self._end(error)
             return
-        if data:
-            self._protocol.data_received(data)
+        if size:
+            self._protocol.data_received(bytes(_ROOM[:size]))
             return
         self._heard_all = True
         self.pause_reading()
@@ -169,7 +171,7 @@ class PlainTransport(asyncio.Transport):
         """Not at once: whoever noticed the end is in the middle of something else."""
         if error is not None:
             with contextlib.suppress(OSError):
-                while data := self._sock.recv(READ_BYTES):
-                    self._protocol.data_received(data)
+                while size := self._sock.recv_into(_ROOM):
+                    self._protocol.data_received(bytes(_ROOM[:size]))
         self._protocol.connection_lost(error)
         self._sock.close()
