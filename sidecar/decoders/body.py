@@ -28,6 +28,7 @@ _EVENT = "application/cloudevents+json"
 LONGEST_ID = 256
 _ID_HEADERS = ("x-request-id", "ce-id", "ce-requestid", "x-amzn-sagemaker-inference-id",
                "x-bentoml-request-id")  # fmt: skip
+_NAMES_OF_IDS = frozenset(_ID_HEADERS)
 
 
 def media_of(content_type: str) -> str:
@@ -84,9 +85,10 @@ def id_in(document: Any) -> str:
 def id_in_headers(exchange: Exchange) -> str:
     """The id of an exchange by the usual headers of the request, else of the answer, else ""."""
     for headers in (exchange.request_headers, exchange.response_headers):
-        for name in _ID_HEADERS:
-            if name in headers:
-                return headers[name][:LONGEST_ID]
+        if _NAMES_OF_IDS.isdisjoint(headers):  # nearly always
+            continue
+        name = next(name for name in _ID_HEADERS if name in headers)
+        return headers[name][:LONGEST_ID]
     return ""
 
 

@@ -74,11 +74,13 @@ class Distribution:
 
     def _count(self, key: tuple[str, ...], bins: ExportedBins, column: CleanColumn, profile: str) -> None:
         counts = bins.counts(column)
-        for i in counts.nonzero()[0].tolist():
-            if (*key, bins.labels[i], profile) not in self._rows.values and self._rows.fits():
+        filled = counts.nonzero()[0]
+        for i, count in zip(filled.tolist(), counts[filled].tolist(), strict=True):
+            labels = (*key, bins.labels[i], profile)
+            if labels not in self._rows.values:
                 for label in _appearing(bins, i):
                     self._rows.add(0, *key, label, profile)
-            self._rows.add(int(counts[i]), *key, bins.labels[i], profile)
+            self._rows.add_to(labels, count)
 
     def _introduce(self, model: tuple[str, str], bins: _ModelBins) -> None:
         """Everything that a reference says, once for each version of its model."""

@@ -63,7 +63,7 @@ class Features:
         new = (*key, catalog.FEATURE_STATES[0]) not in self._values.values
         for state, count in zip(catalog.FEATURE_STATES, counts.tolist(), strict=True):
             if count or new:
-                self._values.add(count, *key, state)
+                self._values.add_to((*key, state), count)
 
     def _forget(self, key: _Key) -> None:
         self._windows.discard(key)

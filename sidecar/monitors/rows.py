@@ -66,14 +66,15 @@ class _Block:
         self.rows += rows
         self.requests += 1
         self.last = now
-        for i, column in enumerate(features):
-            values, kept = column.values, self.features[i]
-            if type(values) is list and len(values) == rows:  # nearly always; a call a column is felt
-                kept += values
-            elif whole and isinstance(values, np.ndarray) and len(values) == rows:
-                self.features[i] = values
-            else:
-                kept.extend(_fitted(values, rows))
+        if whole:
+            self.features = [_whole(column.values, rows) for column in features]
+        else:
+            for column, kept in zip(features, self.features, strict=True):
+                values = column.values
+                if type(values) is list and len(values) == rows:  # nearly always; a call a column is felt
+                    kept += values
+                else:
+                    kept.extend(_fitted(values, rows))
         for i, column in enumerate(outputs):
             if decoupled or len(column.values) == rows:
                 self.outputs[i].extend(_plain(column.values))
@@ -203,6 +204,13 @@ class Rows:
             whole=whole,
             headers=key.headers,
         )
+
+
+def _whole(values: Values, rows: int) -> Values:
+    """The values of a block of one inference, which may be an array; never the decoder's own list."""
+    if isinstance(values, np.ndarray) and len(values) == rows:
+        return values
+    return list(_fitted(values, rows))
 
 
 def _fitted(values: Values, rows: int) -> Sequence[Any]:

@@ -15,3 +15,4 @@ def settle() -> None:
     """What exists now stays for good: search it never again, and the rest rarely."""
     gc.freeze()
     gc.set_threshold(_OBJECTS)
+    gc.enable()
