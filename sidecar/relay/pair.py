@@ -19,7 +19,7 @@ from sidecar.relay.counters import Counters
 from sidecar.relay.frames import Frames, begins
 from sidecar.relay.tee import Tee
 
-# What may wait in user space for a slow reader, per direction; the kernel's buffers come on top.
+# With TLS: what may wait in user space for a slow reader, per direction. Without: plain.READ_BYTES.
 HIGH_WATER_BYTES = 64 * 1024
 _LINGER_NOTHING = struct.pack("ii", 1, 0)
 # A reset overtakes what the kernel has not delivered yet; give the bytes before it this long.
