@@ -128,8 +128,8 @@ class LabelsSection(Section):
     )
     memory: Annotated[int, PlainValidator(size("64KiB", "4GiB")), AS_SIZE] = Field(
         default=16 * 1024**2,
-        description="What waiting predictions may take, the oldest leave first. A request costs 24 bytes and "
-        "12 for each row: this holds 460,000 requests of one row, two hours at 60 a second.",
+        description="What waiting predictions may take, the oldest leave first. A request costs 26 bytes and "
+        "9 for each row: this holds 470,000 requests of one row, two hours at 60 a second.",
     )
     wait: Annotated[float, PlainValidator(duration("0s", "1h")), AS_DURATION] = Field(
         default=60.0,
