@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sidecar import catalog
 from sidecar.inference import ModelRef
 from sidecar.monitors.labels.joining import Labels
 from sidecar.monitors.labels.memory import Memory
@@ -17,6 +18,7 @@ from sidecar.slo import Objective
 from tests.fakes import exchange, inference
 
 PROMISED = Policies(ModelPolicy(objectives=(Objective("quality", Decimal(90), tolerance=0.5),)))
+NOTHING_SAID = Policies()
 KNOWN = {"m": ModelRef("m", "1"), "n": ModelRef("n", "1")}
 NOW = 1_000.0
 
@@ -24,9 +26,7 @@ NOW = 1_000.0
 class World:
     """A sidecar's labels; wall clock and monotonic time are the same here."""
 
-    def __init__(
-        self, policies=Policies(), *, wait=60.0, remember=True, memory=1024 * 1024, keep=7 * 86_400.0
-    ):
+    def __init__(self, policies=NOTHING_SAID, *, wait=60.0, remember=True, memory=1 << 20, keep=604_800.0):
         self.registry = Registry()
         self.labels = Labels(
             self.registry, policies, float, lambda name, version: KNOWN.get(name), Memory(memory, keep),
@@ -336,6 +336,4 @@ def test_whatever_comes_in_whatever_order_no_row_is_labelled_twice(story):
 
 
 def _metric(name):
-    from sidecar import catalog
-
     return catalog.BY_NAME[name]

@@ -16,7 +16,10 @@ def pairs(predicted, labels):
     return Pairs(*values_of(predicted), *values_of(labels))
 
 
-def measured(predicted, labels, rules=Rules()):
+DEFAULT = Rules()
+
+
+def measured(predicted, labels, rules=DEFAULT):
     found = pairs(predicted, labels)
     return figures(found, task_of(found, rules), rules)
 
@@ -142,12 +145,11 @@ def test_river_says_the_same_of_classes(classes):
     chance = random.Random(classes)
     labels = [chance.randrange(classes) for _ in range(500)]
     predicted = [y if chance.random() < 0.7 else chance.randrange(classes) for y in labels]
-    oracles = (
-        {"accuracy": metrics.Accuracy(), "precision": metrics.Precision(), "recall": metrics.Recall(), "f1": metrics.F1()}
-        if classes == 2
-        else {"accuracy": metrics.Accuracy(), "precision": metrics.MacroPrecision(),
-              "recall": metrics.MacroRecall(), "f1": metrics.MacroF1()}
-    )  # fmt: skip
+    kinds = (metrics.Precision, metrics.Recall, metrics.F1)
+    if classes > 2:
+        kinds = (metrics.MacroPrecision, metrics.MacroRecall, metrics.MacroF1)
+    names = ("accuracy", "precision", "recall", "f1")
+    oracles = {name: kind() for name, kind in zip(names, (metrics.Accuracy, *kinds), strict=True)}
     for y, p in zip(labels, predicted, strict=True):
         for oracle in oracles.values():
             oracle.update(y, p)
