@@ -277,6 +277,25 @@ def test_the_operator_can_keep_every_page_a_ticket():
     assert Level.PAGE not in watch.levels()
 
 
+def test_fallen_quality_makes_a_page_of_a_ticket_and_of_nothing_else():
+    for fell in (True, False):
+        watch = in_control()
+        watch.monitor.quality_fell = lambda name, fell=fell: fell and name == "m"
+        changed(watch, more_rows(3_000)[:, 0] + 0.5)
+        pages = [verdict for verdict in watch.said if verdict.level is Level.PAGE]
+        assert [page.why for page in pages] == (["corroborated by the quality, which fell"] if fell else [])
+
+    watch = in_control()
+    watch.monitor.quality_fell = lambda name: True
+    watch.monitor.fold(streams.batch(more_rows(3_000)))
+    assert watch.said == []
+
+    kept_down = in_control(page=False)
+    kept_down.monitor.quality_fell = lambda name: True
+    changed(kept_down, more_rows(3_000)[:, 0] + 0.5)
+    assert Level.PAGE not in kept_down.levels()
+
+
 def test_a_difference_to_training_that_was_there_from_the_start_is_not_reported_for_ever():
     watch = Watch(streams.reference(streams.draw("normal", 15_000, COLUMNS, 0)))
     watch.monitor.fold(streams.batch(more_rows(30_000) + 0.3))

@@ -151,3 +151,15 @@ def test_an_open_exchange_is_named_like_a_finished_one_and_adds_nothing():
 def test_a_name_that_is_no_label_value_becomes_one():
     attribute = Attributing()
     assert attribute("bad\u202ename\n", "1").name == "bad_name_"
+
+
+def test_who_posts_labels_may_name_a_model_that_answered_or_is_configured_and_no_other():
+    attribute = Attributing(Policies(models={"configured": ModelPolicy()}))
+    attribute("m", "1")
+    known = attribute.attribution.known
+    assert known("m", "1") == known("m", "") == ModelRef("m", "1")
+    assert known("m", "7") == ModelRef("m", OTHER)
+    assert known("configured", "") == ModelRef("configured", "unknown")
+    assert known("made-up", "1") is None
+    attribute("m", "2")
+    assert known("m", "") == ModelRef("m", OTHER)
