@@ -18,6 +18,8 @@ from sidecar.monitors.features import Features
 from sidecar.monitors.freshness import Freshness
 from sidecar.monitors.generation import Generations
 from sidecar.monitors.in_flight import InFlight
+from sidecar.monitors.labels.joining import Labels
+from sidecar.monitors.labels.memory import Memory
 from sidecar.monitors.objectives import Objectives
 from sidecar.monitors.out_of_distribution import OutOfDistribution
 from sidecar.monitors.predictions import Predictions
@@ -81,6 +83,7 @@ class Everything:
         self.monitors = [
             Traffic(registry), Versions(registry, POLICIES), UndecodedExchanges(registry),
             Generations(registry), in_flight, objectives, self.rows,
+            Labels(registry, POLICIES, float, self.attribution.known, Memory(64 * 1024, 3600.0)),
         ]  # fmt: skip
         registry.before_snapshot(self.rows.flush)
 
@@ -119,6 +122,7 @@ inferences = st.builds(
     protocol=st.sampled_from(["v1", "v2"]),
     operation=st.sampled_from(Operation),
     model=st.builds(ModelRef, names, names),
+    request_id=st.sampled_from(["", "a", "b"]),
     rows=st.integers(-1, 5),
     features=columns,
     outputs=columns,
