@@ -24,7 +24,7 @@ demo: $(RUNTIME) ## a model server, real traffic and an incident, here and now (
 
 test: static gen-check ## everything that CI runs; installs Prometheus and Alertmanager where it may
 	@scripts/system-deps.sh
-	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
+	@scripts/tests.sh $(ARGS)
 
 test-peers: $(DEVELOPMENT) ## tests with real model servers and clients, 1.4 GB to install (PEERS="triton envoy", PEERS=all)
 	@scripts/peers.sh $(PEERS)
@@ -66,7 +66,7 @@ static: $(DEVELOPMENT)
 	@$(BIN)/lint-imports
 
 unit: $(DEVELOPMENT)
-	@$(BIN)/pytest -q -m "not e2e" $(ARGS)
+	@$(BIN)/pytest -q -n auto --dist worksteal -m "not e2e" $(ARGS)
 
 gen-check: $(DEVELOPMENT)
 	@$(BIN)/python -m sidecar.generators --check

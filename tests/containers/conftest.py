@@ -19,6 +19,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+            # Half a core is what is measured here; and memory, to the megabyte.
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture
