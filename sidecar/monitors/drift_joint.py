@@ -36,6 +36,8 @@ KIND, NAME = "joint", "correlation"
 MAX_COLUMNS, OUTPUT_COLUMNS = 64, 8
 # z of 256 rows is known to .06; more a second would cost time and find nothing sooner that matters.
 SAMPLE_ROWS = 256
+# A batch of at most so many rows that several micro-batches share is scored in one go: 2 MB while it lasts.
+_WHOLE_ROWS = 8_192
 # A column at one value in nearly all rows correlates with whatever the few others are.
 MAX_SHARE = 0.95
 # Of batches that few requests brought at least so many must show it: one odd client is no change.
@@ -58,6 +60,7 @@ class Joint:
         self.standing: Verdict | None = None
         self.past: deque[Verdict] = deque(maxlen=REMEMBERED)
         self._tables = [_table(judge, column) for column in self._columns]
+        self._whole: npt.NDArray[np.float32] | None = None  # of a batch that micro-batches share
         self._sample = np.empty((SAMPLE_ROWS, len(self._columns)), np.float32)
         self._rows = 0
         self._starts: deque[tuple[int, float]] = deque(maxlen=RECENT_BATCHES)
@@ -70,16 +73,28 @@ class Joint:
     def add(self, bins: Bins, first: int, rows: int, total: int) -> None:
         """Sample `rows` rows, from row `first` on, of a batch of `total`; evenly, as far as there is room."""
         room = SAMPLE_ROWS - self._rows
+        whole = self._whole if first else None
+        over = first + rows >= total
+        self._whole = None if over else whole
         if room <= 0 or rows <= 0 or len(self._columns) < 2:
             return
         chosen = slice(first, first + rows, -(-rows // room))
         into = self._sample[self._rows : self._rows + len(range(*chosen.indices(total)))]
+        if whole is None and not over and total <= _WHOLE_ROWS:
+            whole = self._whole = np.empty((total, len(self._columns)), np.float32)
+            self._score(bins, slice(None), total, whole)
+        if whole is None:
+            self._score(bins, chosen, total, into)
+        else:
+            into[:] = whole[chosen]
+        self._rows += len(into)
+
+    def _score(self, bins: Bins, chosen: slice, total: int, into: npt.NDArray[np.float32]) -> None:
         for at, column in enumerate(self._columns):
             found = bins.get(column)
             # Outputs of a batch may be fewer than its rows: which row is whose is not known then.
             known = found is not None and len(found) == total
             into[:, at] = self._tables[at][found[chosen]] if known else np.nan  # type: ignore[index]
-        self._rows += len(into)
 
     def take(self, batch: MicroBatch) -> None:
         """The micro-batch is full, and the judge has judged it."""
