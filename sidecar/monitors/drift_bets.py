@@ -42,11 +42,14 @@ Stakes = npt.NDArray[np.float32]
 # must be .6 deviations off before the stake grows at all, which nobody calls gradual.
 SEVERE_TOLERANCE, SEVERE_TILTS = 0.3, (0.6, 1.0, 1.5)
 # Below a ticket's gate (.15): enough to tell that a ticket is no chance, in tilts for .1 to .5 deviations.
-GRADUAL_TOLERANCE, GRADUAL_TILTS = 0.03, (0.1, 0.2, 0.4)
+GRADUAL_TOLERANCE, GRADUAL_TILTS = 0.02, (0.1, 0.2, 0.4)
+# A deviation of what is rare is many times its share: beyond what the reference leaves open, nothing.
+RARE_TOLERANCE = 0.0
 # Shares bet on, of what is above the tolerated one: a tenth of all rows null, a third, nearly all.
 SEVERE_SHARES, BIN_SHARES = (0.1, 0.3, 0.9), (0.3, 0.9)
-# In units of the ticket's gate.
-GRADUAL_SHARES = (1.0, 4.0, 16.0)
+# In units of the ticket's gate: of nulls and what is new, which may be all of a sudden; and of levels. What
+# is rare has little to lose, so a single bet is on less of it.
+RARE_MORE, RARE_LESS, LEVEL_STEPS = (2.0, 4.0, 16.0), 4.0, (1.0, 4.0)
 REFERENCE_ERRORS = 2.0
 _ONE = np.float32(0.0)  # the stake that is added, as its logarithm
 _SMALLEST = np.float32(-50.0)  # R is then nothing beside the 1 it is added to
@@ -60,6 +63,7 @@ class _Bet:
 
     column: int
     signal: int
+    tolerance: float
     bin: int = -1
     tilt: float = 0.0  # of a mean
     psi: float = 0.0
@@ -73,8 +77,8 @@ class Bets:
 
     def __init__(self, layout: DriftLayout, signals: Signals) -> None:
         self._signals = signals
-        self._severe = _Book(list(_severe(layout, signals)), layout, signals, SEVERE_TOLERANCE)
-        self._gradual = _Book(list(_gradual(layout, signals)), layout, signals, GRADUAL_TOLERANCE)
+        self._severe = _Book(list(_severe(layout, signals)), layout, signals)
+        self._gradual = _Book(list(_gradual(layout, signals)), layout, signals)
         self._books = self._severe, self._gradual
         self._columns = len(layout.columns)
 
@@ -129,10 +133,9 @@ class Bets:
 
 
 class _Book:
-    """Bets of one tolerance, sorted by column, as arrays."""
+    """Bets of one kind, sorted by column, as arrays."""
 
-    def __init__(self, bets: list[_Bet], layout: DriftLayout, signals: Signals, tolerance: float) -> None:
-        self._tolerance = tolerance
+    def __init__(self, bets: list[_Bet], layout: DriftLayout, signals: Signals) -> None:
         self.log = np.full(len(bets), _SMALLEST, dtype=np.float32)
         self._column = np.array([bet.column for bet in bets], dtype=np.int32)
         self._signal = np.array([bet.signal for bet in bets], dtype=np.int32)
@@ -143,30 +146,34 @@ class _Book:
         self._like = np.array(like, dtype=np.int32)
         self._source = np.where(self._on_bin, signals.weighted + self._bin, self._like).astype(np.int32)
         # What is bet is one of a few kinds; a number for each bet would be three times as large.
-        kinds = [(bet.tilt, bet.fraction, bet.step) for bet in bets]
-        self._kinds = np.array(list(dict.fromkeys(kinds)), dtype=np.float32).reshape(-1, 3)
+        kinds = [(bet.tolerance, bet.tilt, bet.fraction, bet.step) for bet in bets]
+        self._kinds = np.array(list(dict.fromkeys(kinds)), dtype=np.float32).reshape(-1, 4)
         at = {kind: i for i, kind in enumerate(dict.fromkeys(kinds))}
         self._kind = np.array([at[kind] for kind in kinds], dtype=np.uint8)
         self._psi = np.array([bet.psi for bet in bets], dtype=np.float32)
         self._is_mean = np.array([bet.tilt != 0 for bet in bets], dtype=bool)
         self._down = np.array([bet.down for bet in bets], dtype=bool)
         self._starts = np.searchsorted(self._column, np.arange(len(layout.columns)))
-        self._weight = _log_weights(self._column, self._on_bin)
+        rare = [signals.all[bet.signal].effect is RARE for bet in bets]
+        apart = self._on_bin if self._on_bin.any() else np.array(rare, dtype=bool)
+        self._weight = _log_weights(self._column, apart)
         self._per_amount = self._per_row = np.zeros(len(bets), dtype=np.float32)
         self.last_won: dict[int, float] = {}
 
     def calibrate(self, mean: Floats, shares: Floats, rows: Floats, inflation: Floats, extra: Floats) -> None:
         like, stretch = self._like, np.maximum(inflation[self._like], 1.0)
-        tilt, fraction, step = self._kinds[self._kind].T
-        error = REFERENCE_ERRORS * np.sqrt(stretch / np.maximum(rows[like], 1.0))
+        tolerance, tilt, fraction, step = self._kinds[self._kind].T
+        known = np.maximum(rows[like], 1.0) / stretch
         more = np.where(self._on_bin, 0.0, extra[like])
         normal = np.where(self._on_bin, shares[self._bin], mean[like])
-        allowed = self._tolerance + error
+        allowed = np.maximum(tolerance, REFERENCE_ERRORS / np.sqrt(known))
         # Means: mean 0 and deviation 1 a row, both as the reference has it.
         up = tilt, -tilt * normal - np.abs(tilt) * (allowed + more) - self._psi
         # Shares.
-        share = np.clip(np.where(self._down, 1 - normal, normal), MIN_SHARE, 1 - MIN_SHARE)
-        p0 = share + np.sqrt(share * (1 - share)) * allowed + more
+        share = np.where(self._down, 1 - normal, normal)
+        smooth = np.clip(share, MIN_SHARE, 1 - MIN_SHARE)
+        tolerated = share + np.sqrt(smooth * (1 - smooth)) * tolerance
+        p0 = np.maximum(np.maximum(tolerated, _upper(share, known)), MIN_SHARE) + more
         open_ = self._is_mean | (p0 < _NEAR_CERTAIN)  # nothing to win where nearly all rows are anyway
         p0 = np.minimum(p0, _NEAR_CERTAIN)
         p1 = np.minimum(p0 + fraction * (1 - p0) + step, 1 - (1 - p0) / 20)
@@ -225,12 +232,19 @@ class _Book:
         return int(np.argmax(plain if plain.max() >= needed else stakes))
 
 
-def _log_weights(column: npt.NDArray[np.int32], on_bin: npt.NDArray[np.bool_]) -> Stakes:
-    """Half of a column's stake on its signals, half on its bins, each evenly."""
+def _upper(share: Floats, rows: Floats) -> Floats:
+    """Wilson's upper bound of a share seen in so many rows: never nothing, where two standard errors are."""
+    z = REFERENCE_ERRORS
+    spread = np.sqrt(np.maximum(share * (1 - share), 0.0) / rows + (z / rows) ** 2 / 4)
+    return np.asarray((share + z * z / rows / 2 + z * spread) / (1 + z * z / rows))
+
+
+def _log_weights(column: npt.NDArray[np.int32], apart: npt.NDArray[np.bool_]) -> Stakes:
+    """Half of a column's stake on what is `apart`, half on the rest, each evenly."""
     weights = np.zeros(len(column), dtype=np.float32)
     for at in np.unique(column).tolist():
         own = column == at
-        kinds = [own & ~on_bin, own & on_bin]
+        kinds = [own & ~apart, own & apart]
         parts = [kind for kind in kinds if kind.any()]
         for kind in parts:
             weights[kind] = -log(len(parts) * int(kind.sum()))
@@ -240,29 +254,36 @@ def _log_weights(column: npt.NDArray[np.int32], on_bin: npt.NDArray[np.bool_]) -
 def _severe(layout: DriftLayout, signals: Signals) -> Iterator[_Bet]:
     for column, (bins, own) in enumerate(zip(layout.columns, _by_column(layout, signals), strict=True)):
         for at in own.means:
-            yield from _tilted(column, at, signals, SEVERE_TILTS)
+            yield from _tilted(column, at, signals, SEVERE_TOLERANCE, SEVERE_TILTS)
         for at in own.rare:
-            yield from (_Bet(column, at, fraction=part) for part in SEVERE_SHARES)
+            yield from (_Bet(column, at, SEVERE_TOLERANCE, fraction=part) for part in SEVERE_SHARES)
         for value in range(bins.binning.values if own.stuck or own.levels else 0):
             last = value == bins.binning.values - 1
             at = own.stuck[0] if own.stuck else own.others if last else own.levels[min(value, MAX_LEVELS)]
-            yield from (_Bet(column, at, bins.start + value, fraction=part) for part in BIN_SHARES)
+            yield from (
+                _Bet(column, at, SEVERE_TOLERANCE, bins.start + value, fraction=part) for part in BIN_SHARES
+            )
 
 
 def _gradual(layout: DriftLayout, signals: Signals) -> Iterator[_Bet]:
     for column, own in enumerate(_by_column(layout, signals)):
         for at in own.means:
-            yield from _tilted(column, at, signals, GRADUAL_TILTS)
-        for at in own.rare + own.levels:
-            for factor in GRADUAL_SHARES:
-                step = factor * signals.all[at].effect.ticket
-                yield _Bet(column, at, step=step)
-                yield _Bet(column, at, step=step, down=True)
+            yield from _tilted(column, at, signals, GRADUAL_TOLERANCE, GRADUAL_TILTS)
+        for at in own.rare:
+            steps = [factor * RARE.ticket for factor in RARE_MORE]
+            yield from (_Bet(column, at, RARE_TOLERANCE, step=step) for step in steps)
+            yield _Bet(column, at, RARE_TOLERANCE, step=RARE_LESS * RARE.ticket, down=True)
+        for at in own.levels:
+            for step in (factor * LEVEL.ticket for factor in LEVEL_STEPS):
+                yield _Bet(column, at, GRADUAL_TOLERANCE, step=step)
+                yield _Bet(column, at, GRADUAL_TOLERANCE, step=step, down=True)
 
 
-def _tilted(column: int, at: int, signals: Signals, tilts: tuple[float, ...]) -> Iterator[_Bet]:
+def _tilted(
+    column: int, at: int, signals: Signals, tolerance: float, tilts: tuple[float, ...]
+) -> Iterator[_Bet]:
     for tilt in (sign * size for size in tilts for sign in (1, -1)):
-        yield _Bet(column, at, tilt=tilt, psi=signals.psi(at, tilt))
+        yield _Bet(column, at, tolerance, tilt=tilt, psi=signals.psi(at, tilt))
 
 
 @dataclass(slots=True)

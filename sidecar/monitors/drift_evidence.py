@@ -14,29 +14,26 @@ from collections.abc import Mapping, Set
 import numpy as np
 import numpy.typing as npt
 
-from sidecar.monitors.detectors import ChangeDetectors
+from sidecar.monitors.drift_baseline import Normal, adopted, calibrated_gate, noise
 from sidecar.monitors.drift_bets import Bets
-from sidecar.monitors.drift_inflation import variance_inflation
+from sidecar.monitors.drift_heard import Heard
+from sidecar.monitors.drift_inflation import noise_inflation, variance_inflation
 from sidecar.monitors.drift_layout import Counts, DriftLayout
 from sidecar.monitors.drift_seasons import MIN_SLOT_ROWS, Seasons
-from sidecar.monitors.drift_signals import Floats, Signals
+from sidecar.monitors.drift_signals import Floats, Mask, Signals
 
-Mask = npt.NDArray[np.bool_]
-
-# Names among the arrays of a saved state: what the bets have, and before the names of what seasons have.
-_STAKES, _SEASONS = "stakes", "seasons."
+# Names among the arrays of a saved state: what the bets have, and before the names of what parts have.
+_STAKES, _SEASONS, _HEARD = "stakes", "seasons.", "heard."
 
 RECENT_BATCHES = 8  # 512 rows: a shift of .15 sd is 3.4 standard errors
 WINDOW_BATCHES = 16  # ~1,024 rows for PSI: its sampling bias with 20 bins is then .02
 MIN_ROWS = 8  # with fewer values a batch says nothing of a signal
-EXCURSION_FACTOR = 1.25
-# Past hours are behind: a rhythm of half a deviation moves another tenth in an hour.
-SEASON_FACTOR = 1.5
-# Scores remembered for detectors that start again: 16,000 rows, beyond which only changes far below any
-# gate are found. 4 kB a feature.
-HISTORY_BATCHES = 256
 # Before this many batches the variance of batches is not known, and dependent data would look severe.
 MIN_BATCHES = 8
+# A batch of burn-in that is further off than a severe break, and chance, is none to learn from.
+FAR_ERRORS = 3.0
+# More than half of the rows null is a break even when it was there from the first row.
+MOST_FROM_START = 0.5
 MIN_SPREAD_BATCHES = 3  # of the recent ones that must show a change: no single burst does
 
 
@@ -50,23 +47,26 @@ class Evidence:
         self.batches = 0
         self.burn_in = max(burn_in, MIN_BATCHES)
         self.baseline = signals.mean.copy()
+        # What the recent mean should be, and how far to either side it may be for that anyway.
+        self.expected, self._slack = signals.mean.copy(), np.zeros(size)
+        self._hour_rows = np.zeros(size)  # where there is slack: what it is known from
         self.gate = signals.ticket_gate.copy()
         self.recent = np.full(size, np.nan)
         self.window = np.zeros(bins, dtype=np.int64)
-        self._detectors = ChangeDetectors([s.delta for s in signals.all[: signals.weighted]])
-        self._history = np.full((HISTORY_BATCHES, signals.weighted), np.nan, dtype=np.float32)
         self._ring_counts = np.zeros((WINDOW_BATCHES, bins), dtype=np.int32)
         self._ring_total = np.zeros((RECENT_BATCHES, size))
         self._ring_rows = np.zeros((RECENT_BATCHES, size))
         self._burn_total, self._burn_rows = np.zeros(size), np.zeros(size)
         self._low, self._high = np.full(size, np.inf), np.full(size, -np.inf)
-        self._primary = np.zeros((self.burn_in, len(signals.primary)), dtype=np.float32)
-        self._far = np.zeros(size)  # the side on which the last batch was severely far off, 0 for none
+        self._from_start = np.zeros(
+            size
+        )  # nulls and new levels that the first batches had beyond the reference
         self._bin_share = signals.shares_of_values.copy()
         self._burn_bins = np.zeros(bins, dtype=np.int64)
         self._known_rows = signals.reference_rows.copy()
-        self._inflation = np.ones(size)
+        self._inflation, self._noise_inflation = np.ones(size), np.ones(size)
         self._settled_gate = signals.ticket_gate.copy()
+        self.heard = Heard(signals, self.burn_in)
         self.seasons = Seasons(size, bins)
         self._bet()
 
@@ -92,26 +92,27 @@ class Evidence:
             total = self._in_season(wall, counts, total, rows, held)
         told = rows >= MIN_ROWS
         safe_rows = np.maximum(rows, 1.0)
-        scores = (total - rows * self.signals.mean) / (self.signals.stddev * np.sqrt(safe_rows))
+        scores = self.heard.score(total, rows)
         self._remember(counts, total, rows)
-        effect = total / safe_rows - self.baseline
-        self._far = np.where(told & (np.abs(effect) >= self.signals.severe_gate), np.sign(effect), 0.0)
         if self.batches >= MIN_BATCHES:
             self.bets.update(total, rows, counts, most)
         if not self.settled:
-            self._calibrate(counts, total, rows, scores, told)
-        heard = np.where(told, scores, np.nan)[: self.signals.weighted].astype(np.float32)
-        self._history[self.batches % HISTORY_BATCHES] = heard
+            self._calibrate(counts, total, safe_rows, told)
+            self.heard.keep(self.batches, scores)
+        changed = self.heard.update(self.batches, scores, told, float(rows.max(initial=0.0)))
         self.batches += 1
+        if self.batches == MIN_BATCHES and not self.seasons.in_use:
+            self._bear_the_start()
         if self.batches <= self.burn_in and self.batches % MIN_BATCHES == 0:
             self._measure_inflation()
-        return self._detectors.update(heard)
+        return changed
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
         """Every window and baseline, copied, by name: what `restore` takes."""
         mine = {name: value.copy() for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        seasons = {_SEASONS + name: value for name, value in self.seasons.state().items()}
-        return {**mine, **seasons, _STAKES: self.bets.state()}
+        for prefix, part in ((_SEASONS, self.seasons.state()), (_HEARD, self.heard.state())):
+            mine.update({prefix + name: value for name, value in part.items()})
+        return {**mine, _STAKES: self.bets.state()}
 
     def restore(self, batches: int, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """Go on from a saved state. Raises ValueError, unchanged, when it is of other signals or windows.
@@ -123,30 +124,22 @@ class Evidence:
         if shapes != {name: (value.shape, value.dtype) for name, value in arrays.items()} or batches < 0:
             raise ValueError("a drift state of other signals or windows")
         self.bets.restore(arrays[_STAKES])
-        of_seasons = {
-            name.removeprefix(_SEASONS): v for name, v in arrays.items() if name.startswith(_SEASONS)
-        }
-        self.seasons.restore(of_seasons)
-        for name, value in arrays.items():
-            if name != _STAKES and not name.startswith(_SEASONS):
-                setattr(self, name, value.copy())
+        self.seasons.restore(_part(arrays, _SEASONS))
+        for name in vars(self).keys() & arrays.keys():
+            setattr(self, name, arrays[name].copy())
         self.batches = batches
         self._bet()
-        for at in range(max(batches - HISTORY_BATCHES, 0), batches):
-            self._detectors.update(self._history[at % HISTORY_BATCHES])
+        self.heard.restore(_part(arrays, _HEARD), batches)
 
     def settle(self, held: Mask) -> None:
         """End burn-in: adopt the live mean and the calibrated gate, but for signals under a verdict."""
         known = (self._burn_rows >= MIN_ROWS * self.burn_in) & ~held
         known[self.signals.weighted :] = False  # stuck is judged against the reference only
-        live = np.where(known, self._burn_total / np.maximum(self._burn_rows, 1.0), self.baseline)
-        excursion = np.maximum(self._high - live, live - self._low)
-        calibrated = known & np.isfinite(excursion)
-        wider = np.maximum(self.gate, EXCURSION_FACTOR * np.where(calibrated, excursion, 0.0))
-        self.gate = np.where(calibrated, wider, self.gate)
-        self._settled_gate = self.gate.copy()
-        self.baseline = live
-        self._known_rows = np.where(known, np.minimum(self._known_rows, self._burn_rows), self._known_rows)
+        self._measure_inflation()
+        self._calibrate_gates(known)
+        self._adopt(known)
+        if not self.seasons.in_use:
+            self._bear_past_hours()
         if self.signals.weighted:
             self._adopt_bins(known)
         self.bets.forget_gradual()
@@ -156,7 +149,7 @@ class Evidence:
         """Signals whose recent mean is further from the baseline than the ticket's gate."""
         if self.batches < RECENT_BATCHES:
             return np.zeros(len(self.signals), dtype=bool)
-        return np.asarray(np.abs(self.recent - self.baseline) >= self.gate)
+        return np.asarray(np.abs(self.recent - self.expected) >= self.gate)
 
     def lasting(self, signal: int) -> int:
         """For how many of the recent batches, counted back from now, the signal has been off."""
@@ -184,15 +177,7 @@ class Evidence:
     def calm(self) -> Mask:
         """Signals whose recent mean is back within half the gate."""
         gate = np.where(np.isfinite(self.signals.ticket_gate), self.gate, self.signals.severe_gate)
-        return np.asarray(np.abs(self.recent - self.baseline) < gate / 2)
-
-    def correlation(self, column: int, other: int) -> float:
-        """Correlation of two columns' batch scores during burn-in, 0 when not known."""
-        seen = self._primary[: min(self.batches, self.burn_in)]
-        a, b = seen[:, column], seen[:, other]
-        if len(a) < MIN_BATCHES or a.std() == 0 or b.std() == 0:
-            return 0.0
-        return float(np.corrcoef(a, b)[0, 1])
+        return np.asarray(np.abs(self.recent - self.expected) < (gate + self._slack) / 2)
 
     def _remember(self, counts: Counts, total: Floats, rows: Floats) -> None:
         at = self.batches % WINDOW_BATCHES
@@ -205,12 +190,13 @@ class Evidence:
         recent = self._ring_total.sum(axis=0) / np.maximum(recent_rows, 1.0)
         self.recent = np.where(enough, recent, np.nan)
 
-    def _calibrate(self, counts: Counts, total: Floats, rows: Floats, scores: Floats, told: Mask) -> None:
-        calm = told & (self._far == 0)
+    def _calibrate(self, counts: Counts, total: Floats, rows: Floats, told: Mask) -> None:
+        start = self.baseline + self._from_start
+        far = self.signals.severe_gate + FAR_ERRORS * self.signals.deviation(start) / np.sqrt(rows)
+        calm = told & (np.abs(total / rows - start) < far)
         self._burn_total += np.where(calm, total, 0.0)
         self._burn_rows += np.where(calm, rows, 0.0)
         self._burn_bins += counts
-        self._primary[self.batches] = scores[self.signals.primary] if len(scores) else 0.0
         if self.batches + 1 >= RECENT_BATCHES:
             self._low = np.fmin(self._low, np.where(calm, self.recent, np.nan))
             self._high = np.fmax(self._high, np.where(calm, self.recent, np.nan))
@@ -219,9 +205,49 @@ class Evidence:
         """What is bet on the next batch rests on those before it."""
         if not self.signals.weighted:
             return
-        measured = variance_inflation(self._history[: min(self.batches, HISTORY_BATCHES)].astype(float))
-        self._inflation = measured[self.signals.like]
+        scores = self._live_scores()
+        self._inflation = variance_inflation(scores)[self.signals.like]
+        self._noise_inflation = noise_inflation(scores)[self.signals.like]
         self._bet()
+
+    def _bear_the_start(self) -> None:
+        """Nulls that were there from the first row are no break: they will be the baseline."""
+        beyond = np.where(self.signals.is_rare, self.recent - self.baseline, 0.0)
+        borne = (beyond > 0) & (beyond < MOST_FROM_START)
+        chance = noise(self.signals, self.baseline + beyond, self._ring_rows.sum(axis=0), self._inflation)
+        self._from_start = np.where(borne, beyond + chance, 0.0)
+
+    def _burn_mean(self) -> Floats:
+        return np.asarray(self._burn_total / np.maximum(self._burn_rows, 1.0))
+
+    def _live_scores(self) -> Floats:
+        """Scores of burn-in, their deviation that of the share seen, not of the reference's."""
+        seen = np.where(self._burn_rows > 0, self._burn_mean(), self.baseline)
+        return self.heard.last(self.batches, seen)
+
+    def _calibrate_gates(self, known: Mask) -> None:
+        """A ticket is for more than burn-in itself did, beyond what chance makes of so few rows."""
+        live = self._burn_mean()
+        excursion = np.maximum(self._high - live, live - self._low)
+        calibrated = known & np.isfinite(excursion)
+        rows = self._burn_rows * RECENT_BATCHES / self.burn_in
+        chance = noise(self.signals, live, rows, self._noise_inflation)
+        wider = calibrated_gate(self.signals, live, np.where(calibrated, excursion, 0.0), chance)
+        self.gate = np.where(calibrated, wider, self.gate)
+        self._settled_gate = self.gate.copy()
+
+    def _adopt(self, known: Mask) -> None:
+        """What burn-in was like is normal; hours in use, it is about what they leave over."""
+        live = Normal(self._burn_mean(), np.minimum(self._known_rows, np.maximum(self._burn_rows, 1.0)))
+        if not self.seasons.in_use:
+            live = adopted(self.signals, Normal(live.mean, self._burn_rows), self._inflation)
+        self.baseline = np.where(known, live.mean, self.baseline)
+        self._known_rows = np.where(known, live.rows, self._known_rows)
+        self._expect(self.baseline, np.zeros(len(self.baseline)))
+        self.heard.standardise(self.baseline, self.batches, self._burn_rows)
+
+    def _expect(self, mean: Floats, slack: Floats) -> None:
+        self.expected, self._slack = mean.copy(), slack
 
     def _adopt_bins(self, known: Mask) -> None:
         """Bins of columns none of whose signals is held have the share they had in burn-in."""
@@ -239,7 +265,10 @@ class Evidence:
         teaches[list(held)] = False
         before = seasons.hour_counts.copy() if not seasons.in_use else None
         if seasons.learn(wall, total, rows, counts, teaches) and before is not None and self.settled:
-            self._bear_what_was(before)
+            self._bear_past_hours()
+            self._bear_bins(before)
+            self._bear_yesterday(wall)
+            self._bet()
         if seasons.begin(wall):
             self._begin_anew()
         if not seasons.in_use:
@@ -248,12 +277,29 @@ class Evidence:
         offset[self.signals.weighted :] = 0.0  # what is stuck is stuck at any hour
         return np.asarray(total - rows * offset)
 
-    def _bear_what_was(self, hour: Counts) -> None:
-        """An hour is over: widen the gates by what past ones were, until a season is known."""
+    def _bear_past_hours(self) -> None:
+        """Widen the gates by what past hours were, until a season is known."""
         far = self.seasons.excursion(self.baseline)
         far[self.signals.weighted :] = 0.0
-        wider = self.signals.ticket_gate + SEASON_FACTOR * far
+        wider = self.signals.gates(self.baseline) + far
         self.gate = np.where(far > 0, np.maximum(self._settled_gate, wider), self.gate)
+        self._expect(self.baseline, np.zeros(len(far)))
+
+    def _bear_yesterday(self, wall: float) -> None:
+        """On the second day: this hour may be as it was and as those beside it were, or as on the whole."""
+        low, high, rows = self.seasons.neighbourhood(wall, self.baseline)
+        known = rows > 0
+        known[self.signals.weighted :] = False
+        slack = np.where(known, (high - low) / 2, 0.0)
+        recent = self._ring_rows.sum(axis=0)
+        both = 1 / (1 / np.maximum(recent, 1.0) + 1 / np.maximum(rows, 1.0))
+        chance = noise(self.signals, self.baseline, both, self._noise_inflation)
+        gate = slack + self.signals.gates(self.baseline) + chance
+        self.gate = np.where(known, gate, self.gate)
+        self._expect(np.where(known, (low + high) / 2, self.baseline), slack)
+        self._hour_rows = rows
+
+    def _bear_bins(self, hour: Counts) -> None:
         values = np.where(self.signals.is_value, hour, 0)
         if self.signals.weighted:
             columns = self.signals.column_of_bin
@@ -261,15 +307,14 @@ class Evidence:
             self.seasons.end_hour_of_bins(
                 np.where(rows >= MIN_ROWS * self.burn_in, values / np.maximum(rows, 1), 0)
             )
-        self._bet()
 
     def _begin_anew(self) -> None:
         """From now on scores are about what the hour does not explain: forget windows, calibrate again."""
         self.batches = 0
-        self.gate = self.signals.ticket_gate.copy()
+        self.gate = self.signals.gates(self.baseline)
         self._settled_gate = self.gate.copy()
-        self._detectors = ChangeDetectors([s.delta for s in self.signals.all[: self.signals.weighted]])
-        self._history[:] = np.nan
+        self._expect(self.baseline, np.zeros(len(self.baseline)))
+        self.heard.forget()
         for zeroed in (self._ring_total, self._ring_rows, self._burn_total, self._burn_rows, self._burn_bins):
             zeroed[:] = 0
         self._low[:], self._high[:], self.recent[:] = np.inf, -np.inf, np.nan
@@ -282,14 +327,24 @@ class Evidence:
         narrow = np.where(np.isfinite(self.gate), self.gate, 0.0)
         wider = np.maximum(narrow - np.where(np.isfinite(self._settled_gate), self._settled_gate, 0.0), 0.0)
         shares = np.maximum(self._bin_share, self.seasons.fullest)
-        self.bets.calibrate(self.baseline, shares, self._known_rows, self._inflation, wider)
+        # Yesterday's hours explain what moves slowly, and are known from fewer rows.
+        wider = np.where(self._slack > 0, self._slack, wider)
+        if not self.settled:
+            wider = np.where(self._from_start > 0, self._from_start, wider)
+        rows = np.where(self._slack > 0, np.minimum(self._known_rows, self._hour_rows), self._known_rows)
+        inflation = np.where(self._slack > 0, self._noise_inflation, self._inflation)
+        self.bets.calibrate(self.expected, shares, rows, inflation, wider)
 
     def _off(self, signal: int) -> Mask:
         """Of the recent batches, oldest first: which are beyond half the gate, on the recent side."""
         first = max(self.batches - RECENT_BATCHES, 0)
         order = [at % RECENT_BATCHES for at in range(first, self.batches)]
         rows = self._ring_rows[order, signal]
-        effect = self._ring_total[order, signal] / np.maximum(rows, 1.0) - self.baseline[signal]
-        side = np.sign(self.recent[signal] - self.baseline[signal])
-        half = min(self.gate[signal], self.signals.severe_gate[signal]) / 2
+        effect = self._ring_total[order, signal] / np.maximum(rows, 1.0) - self.expected[signal]
+        side = np.sign(self.recent[signal] - self.expected[signal])
+        half = (min(self.gate[signal], self.signals.severe_gate[signal]) + self._slack[signal]) / 2
         return np.asarray((rows > 0) & (side * effect >= half))
+
+
+def _part(arrays: Mapping[str, npt.NDArray[np.generic]], prefix: str) -> dict[str, npt.NDArray[np.generic]]:
+    return {name.removeprefix(prefix): v for name, v in arrays.items() if name.startswith(prefix)}

@@ -14,6 +14,8 @@ Floats = npt.NDArray[np.float64]
 # The stretch, and how many standard errors above 1 its ratio must be to be believed: the upper tail of
 # chi-square is long where there are few stretches.
 _STRETCHES = ((1, 2.0), (4, 2.0), (16, 3.0))
+# Of batches, shorter than what an hour does; differences are known half as well.
+_SHORT = (1, 4)
 _MEDIAN_OF_SQUARE = 0.455  # of a standard normal
 _LARGEST = 3.0
 
@@ -34,6 +36,24 @@ def variance_inflation(scores: Floats) -> Floats:
         # A ratio from few stretches may as well be too small by that error.
         upper = ratio * (1 + error if length == 1 else 1.0)
         found = np.maximum(found, np.where(ratio > 1 + error, upper, 1.0))
+    return found
+
+
+def noise_inflation(scores: Floats) -> Floats:
+    """The same without what comes and goes slowly: from the differences of neighbouring stretches.
+
+    A rhythm, or a trend, moves neighbours together and does not count; at least 1.
+    """
+    found = np.ones(scores.shape[1])
+    calm = _without_breaks(scores) if len(scores) else scores
+    running = np.cumsum(np.vstack([np.zeros(scores.shape[1]), calm]), axis=0)
+    for length in _SHORT:
+        if len(scores) < 4 * length:
+            break
+        sums = running[length:] - running[:-length]
+        ratio = np.mean((sums[length:] - sums[:-length]) ** 2, axis=0) / (2 * length)
+        error = 2.0 * np.sqrt(3 * length / len(scores))
+        found = np.maximum(found, np.where(ratio > 1 + error, ratio, 1.0))
     return found
 
 

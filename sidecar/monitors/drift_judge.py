@@ -246,7 +246,10 @@ class Judge:
             return False
         if a.kind != b.kind:
             return True
-        return a.kind == "feature" and abs(self.evidence.correlation(a.column, b.column)) < CORRELATED
+        return a.kind == "feature" and abs(self._correlation(a.column, b.column)) < CORRELATED
+
+    def _correlation(self, column: int, other: int) -> float:
+        return self.evidence.heard.correlation(column, other, self.evidence.batches)
 
     def _page_both(self, one: int, other: int, time: float) -> None:
         for signal, witness in ((one, other), (other, one)):
@@ -294,7 +297,7 @@ class Judge:
         psi = distances(self.layout, counts).psi[it.column]
         return Verdict(
             self._model, it.kind, it.name, it.signal, level, it.effect.unit, self.rows - 1, time, since_row,
-            since_time, float(self.evidence.baseline[signal]), self.evidence.mean(signal, lasting),
+            since_time, float(self.evidence.expected[signal]), self.evidence.mean(signal, lasting),
             float(psi), why, largest_moves(self.layout, counts, it.column),
             self.evidence.bets.evidence(it.column),
         )  # fmt: skip

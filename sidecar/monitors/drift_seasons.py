@@ -26,6 +26,9 @@ CYCLES = 2
 # Two weekends; a slot's mean is then that of ten workdays.
 LEARN_DAYS = 14
 ENOUGH_ROWS = 1_000_000
+# Past hours are behind: a rhythm of half a deviation moves another tenth in an hour; and from the middle
+# of the last hour to the end of this one it is an hour and a half.
+FURTHER, HOURS_AHEAD = 1.5, 1.5
 # Of fewer rows a mean is not known to a third of a ticket's gate (.15 deviations).
 MIN_SLOT_ROWS = 512
 
@@ -40,6 +43,7 @@ class Seasons:
         self._last_day = np.full(SLOTS, -1, dtype=np.int64)
         self._hour_total, self._hour_rows = np.zeros(signals), np.zeros(signals)
         self._low, self._high = np.full(signals, np.inf), np.full(signals, -np.inf)
+        self._last, self._steepest = np.full(signals, np.nan), np.zeros(signals)
         self._hour_counts = np.zeros(bins, dtype=np.int64)
         self.fullest = np.zeros(bins, dtype=np.float32)
         # The current hour, the first one, whether hours are in use; an array, to be saved like the rest.
@@ -94,9 +98,30 @@ class Seasons:
         return np.where(self._known(slot), mean - baseline, 0.0)
 
     def excursion(self, baseline: Floats) -> Floats:
-        """How far the mean of a past hour was from the baseline at most; 0 while there is none."""
+        """How far from the baseline this hour may come; 0 while no hour is over.
+
+        Further than past ones: a rhythm goes on, at worst as steeply as it ever was between two hours.
+        """
         far = np.maximum(self._high - baseline, baseline - self._low)
-        return np.where(np.isfinite(far), far, 0.0)
+        further = np.maximum(FURTHER * far, far + HOURS_AHEAD * self._steepest)
+        return np.where(np.isfinite(far), further, 0.0)
+
+    def neighbourhood(self, wall: float, baseline: Floats) -> tuple[Floats, Floats, Floats]:
+        """The least and the most that this hour, those beside it and the baseline were; rows of this hour.
+
+        For the second day, when an hour was seen once: workdays and weekends alike, without the hour that is.
+        """
+        slot = _slot(wall)
+        low, high, rows = baseline.copy(), baseline.copy(), np.zeros_like(baseline)
+        for beside in (-1, 0, 1):
+            pair = [at := (slot % 24 + beside) % 24, at + 24]
+            total, seen = self._total[pair].sum(axis=0), self._rows[pair].sum(axis=0)
+            if beside == 0:
+                total, seen = total - self._hour_total, seen - self._hour_rows
+                rows = np.where(seen >= MIN_SLOT_ROWS, seen, 0.0)
+            mean = np.where(seen >= MIN_SLOT_ROWS, total / np.maximum(seen, 1.0), baseline)
+            low, high = np.minimum(low, mean), np.maximum(high, mean)
+        return low, high, rows
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
         """Every array by name, copied."""
@@ -126,6 +151,9 @@ class Seasons:
         some = self._hour_rows >= MIN_SLOT_ROWS
         self._low = np.where(some, np.minimum(self._low, mean), self._low)
         self._high = np.where(some, np.maximum(self._high, mean), self._high)
+        step = np.where(some, np.abs(mean - self._last), np.nan)
+        self._steepest = np.fmax(self._steepest, step)
+        self._last = np.where(some, mean, np.nan)
         self._hour_total, self._hour_rows = np.zeros_like(self._low), np.zeros_like(self._low)
 
     def end_hour_of_bins(self, share: Floats) -> None:

@@ -22,6 +22,7 @@ from sidecar.names import clean
 from sidecar.reference import ColumnType
 
 Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 # Shares are judged as if never rarer than this: the first null in ten thousand rows is no alarm. At .001
 # one percent of nulls takes 16 batches to see; at .0001 ten, but a handful in a million rows is an event.
@@ -86,6 +87,8 @@ class Signals:
         usual = [_fullest_usual(layout, at) for at in numbers]
         self.mean = np.array([parts[4] for _, parts in built] + usual)
         self.stddev = np.array([parts[5] for _, parts in built] + [1.0] * len(stuck))
+        self._is_share = np.array([s.effect.unit == "share" and s.effect is not STUCK for s in self.all])
+        self.is_rare = np.array([s.effect is RARE for s in self.all])
         self._gather(layout, built)
         self._stuck_columns = np.array(numbers, dtype=np.intp)
         self._usual = layout.shares > 0.5
@@ -107,6 +110,16 @@ class Signals:
 
     def __len__(self) -> int:
         return len(self.all)
+
+    def deviation(self, mean: Floats) -> Floats:
+        """The standard deviation of a row's value where the means are these; a score's stays 1."""
+        share = np.clip(mean, MIN_SHARE, 1 - MIN_SHARE)
+        return np.where(self._is_share, np.sqrt(share * (1 - share)), self.stddev)
+
+    def gates(self, mean: Floats) -> Floats:
+        """How big a change is a ticket's, where the means are these: more, where what was rare is not."""
+        usual = np.clip(SHIFT.ticket * self.deviation(mean), RARE.ticket, LEVEL.ticket)
+        return np.where(self.is_rare, usual, self.ticket_gate)
 
     def psi(self, signal: int, tilt: float) -> float:
         """ln E[exp(tilt x score)] of a row under the reference: exact, as a score has a value per bin."""

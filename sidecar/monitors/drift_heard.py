@@ -1,0 +1,103 @@
+"""What detectors hear: the sums of every micro-batch, standardised to mean 0 and deviation 1 in control.
+
+Keeps the last scores, as detectors cannot be saved: after a restart they hear them again. What it is not: the
+judge of a change's size. The trap: scores are made with a mean and a deviation, first the reference's, then
+the adopted ones (`standardise`). With the reference's alone, nulls that were always a tenth of the rows would
+score beyond the largest a detector takes, before a change and after it, and it would never be heard.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from sidecar.monitors.detectors import ChangeDetectors
+from sidecar.monitors.drift_signals import Floats, Mask, Signals
+
+# Scores remembered for detectors that start again: 16,000 rows, beyond which only changes far below any
+# gate are found. 4 kB a feature.
+HISTORY_BATCHES = 256
+# Of fewer batches a correlation says nothing.
+MIN_CORRELATED = 8
+
+
+class Heard:
+    """The scores of one model's signals."""
+
+    def __init__(self, signals: Signals, burn_in: int) -> None:
+        self._signals = signals
+        self._centre, self._scale = signals.mean.copy(), signals.stddev.copy()
+        self._sizes = np.zeros(HISTORY_BATCHES)
+        self._scores = np.full((HISTORY_BATCHES, signals.weighted), np.nan, dtype=np.float32)
+        self._primary = np.zeros((burn_in, len(signals.primary)), dtype=np.float32)
+        self._detectors = self._fresh()
+
+    def score(self, total: Floats, rows: Floats) -> Floats:
+        """The scores of one micro-batch's sums."""
+        return np.asarray((total - rows * self._centre) / (self._scale * np.sqrt(np.maximum(rows, 1.0))))
+
+    def update(self, batch: int, scores: Floats, told: Mask, size: float) -> list[int]:
+        """Take scores of a batch of `size` rows; returns signals in which a change was just found.
+
+        Signals that are not `told` say nothing.
+        """
+        heard = np.where(told, scores, np.nan)[: self._signals.weighted].astype(np.float32)
+        at = batch % HISTORY_BATCHES
+        self._scores[at], self._sizes[at] = heard, size
+        return self._detectors.update(heard)
+
+    def keep(self, batch: int, scores: Floats) -> None:
+        """Remember a batch of burn-in, for `correlation`."""
+        self._primary[batch] = scores[self._signals.primary] if len(scores) else 0.0
+
+    def correlation(self, column: int, other: int, batches: int) -> float:
+        """Correlation of two columns' scores in so many batches of burn-in, 0 when not known."""
+        seen = self._primary[:batches]
+        a, b = seen[:, column], seen[:, other]
+        if len(a) < MIN_CORRELATED or a.std() == 0 or b.std() == 0:
+            return 0.0
+        return float(np.corrcoef(a, b)[0, 1])
+
+    def last(self, batches: int, mean: Floats) -> Floats:
+        """The last scores of so many batches, as if shares were `mean`; shape (batches, weighted)."""
+        factor = (self._scale / self._signals.deviation(mean))[: self._signals.weighted]
+        return np.asarray(self._scores[self._order(batches)] * factor)
+
+    def standardise(self, centre: Floats, batches: int, rows: Floats) -> None:
+        """From now on around `centre`. The last of so many batches, of `rows` rows in all, are heard anew."""
+        scale = self._signals.deviation(centre)
+        order = self._order(batches)
+        own = slice(None, self._signals.weighted)
+        sizes = self._sizes[order]
+        each = np.outer(sizes, np.minimum(rows[own] / max(float(sizes.sum()), 1.0), 1.0))
+        sums = self._scores[order] * self._scale[own] + np.sqrt(each) * (self._centre - centre)[own]
+        self._scores[order] = sums / scale[own]
+        self._centre, self._scale = centre, scale
+        self._detectors = self._fresh()
+        self.replay(batches)
+
+    def forget(self) -> None:
+        """Start anew, around what is normal now."""
+        self._detectors = self._fresh()
+        self._scores[:] = np.nan
+
+    def replay(self, batches: int) -> None:
+        """Let detectors hear the last scores of so many batches."""
+        for at in self._order(batches):
+            self._detectors.update(self._scores[at])
+
+    def state(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Every array by name, copied."""
+        return {name: value.copy() for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+
+    def restore(self, arrays: Mapping[str, npt.NDArray[np.generic]], batches: int) -> None:
+        """Go on from a saved state, of the same shapes."""
+        for name, value in arrays.items():
+            setattr(self, name, value.copy())
+        self.replay(batches)
+
+    def _fresh(self) -> ChangeDetectors:
+        return ChangeDetectors([s.delta for s in self._signals.all[: self._signals.weighted]])
+
+    def _order(self, batches: int) -> list[int]:
+        return [at % HISTORY_BATCHES for at in range(max(batches - HISTORY_BATCHES, 0), batches)]
