@@ -111,9 +111,9 @@ def monitor(
     return Drift(Registry(), LearntReferences(default=given), policies, settings, said.append)
 
 
-def in_pieces(stream: Stream, rows: int) -> "list[tuple[int, int]]":
+def in_pieces(stream: Stream, rows: int, chunk: int = CHUNK) -> "list[tuple[int, int]]":
     """(first row, rows) of chunks that make up the next rows of a stream."""
-    return [(stream.drawn + at, min(CHUNK, rows - at)) for at in range(0, rows, CHUNK)]
+    return [(stream.drawn + at, min(chunk, rows - at)) for at in range(0, rows, chunk)]
 
 
 Change = Callable[[Piece, np.random.Generator], Piece]

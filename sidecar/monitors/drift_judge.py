@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from sidecar.monitors.drift_budget import BatchRate, evidence_needed
-from sidecar.monitors.drift_evidence import RECENT_BATCHES, Evidence, Mask
+from sidecar.monitors.drift_evidence import RECENT_BATCHES, Evidence
 from sidecar.monitors.drift_layout import Counts, DriftLayout
 from sidecar.monitors.drift_pace import Pace
 from sidecar.monitors.drift_scores import distances, largest_moves
-from sidecar.monitors.drift_signals import Signals
+from sidecar.monitors.drift_signals import Mask, Signals
 from sidecar.monitors.drift_verdict import Level, Verdict
 from sidecar.policy import YEAR_SECONDS
 from sidecar.reference import Reference
