@@ -260,6 +260,8 @@ def _severe(layout: DriftLayout, signals: Signals) -> Iterator[_Bet]:
         for value in range(bins.binning.values if own.stuck or own.levels else 0):
             last = value == bins.binning.values - 1
             at = own.stuck[0] if own.stuck else own.others if last else own.levels[min(value, MAX_LEVELS)]
+            if at in own.rare:
+                continue  # its share is bet on already, and what was there from the start is borne
             yield from (
                 _Bet(column, at, SEVERE_TOLERANCE, bins.start + value, fraction=part) for part in BIN_SHARES
             )

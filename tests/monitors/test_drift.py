@@ -305,6 +305,45 @@ def test_a_difference_to_training_that_was_there_from_the_start_is_not_reported_
     assert set(watch.levels()) & set(LOUD)
 
 
+@pytest.mark.parametrize(("usual", "now"), [(0.1, 0.22), (0.03, 0.08), (0.1, 0.04)])
+def test_nulls_that_were_always_there_are_normal_and_more_or_less_of_them_are_not(usual: float, now: float):
+    watch = Watch(streams.reference(streams.draw("normal", 15_000, COLUMNS, 0)))
+    rng = np.random.default_rng(4)
+    changed(watch, more_rows(IN_CONTROL)[:, 0], rng.random(IN_CONTROL) < usual)
+    assert watch.said == []
+
+    changed(watch, more_rows(4_000, 5)[:, 0], rng.random(4_000) < now, seed=5)
+    found = watch.first(*LOUD)
+    assert (found.name, found.signal) == ("f0", "null")
+    assert found.row - IN_CONTROL < 1_500
+    assert found.before == pytest.approx(usual, abs=0.01)
+
+
+def test_a_category_unlike_its_reference_is_normal_and_a_further_change_is_found():
+    builder = ProfileBuilder()
+    builder.add(15_000, {"region": ["n", "s"] * 7_500})
+    watch = Watch(builder.reference())
+    rng = np.random.default_rng(5)
+    for rows, unseen in ((IN_CONTROL, 0.08), (4_000, 0.16)):
+        values = rng.choice(["n", "s", "x"], rows, p=[0.45, 0.55 - unseen, unseen]).tolist()
+        watch.monitor.fold(Batch("m", "1", rows, 0.0, 0.0, {"region": streams.levels("region", values)}))
+        if rows == IN_CONTROL:
+            assert watch.said == []
+
+    found = {v.signal for v in watch.said if v.level in LOUD and v.row - IN_CONTROL < 1_500}
+    assert "other levels" in found
+
+
+def test_large_batches_far_from_the_reference_still_hear_a_change():
+    settings = Settings(pace=Pace(rows=5_000, seconds=0.0), burn_in=20)
+    watch = Watch(streams.reference(streams.draw("normal", 15_000, COLUMNS, 0)), settings=settings)
+    watch.monitor.fold(streams.batch(more_rows(125_000) + 0.5))
+    assert not set(watch.levels()) & set(LOUD)
+
+    watch.monitor.fold(streams.batch(more_rows(75_000, 6) + 0.8))
+    assert Level.TICKET in watch.levels()
+
+
 def test_a_break_during_burn_in_pages_and_does_not_become_the_norm():
     watch = Watch(streams.reference(streams.draw("normal", 15_000, COLUMNS, 0)))
     watch.monitor.fold(streams.batch(more_rows(2_000)))

@@ -5,10 +5,10 @@ from math import log
 import numpy as np
 import pytest
 
-from sidecar.monitors.drift_bets import Bets
+from sidecar.monitors.drift_bets import Bets, _upper
 from sidecar.monitors.drift_budget import KNOWN_AFTER_SECONDS, BatchRate, evidence_needed
 from sidecar.monitors.drift_evidence import Evidence
-from sidecar.monitors.drift_inflation import variance_inflation
+from sidecar.monitors.drift_inflation import noise_inflation, variance_inflation
 from sidecar.monitors.drift_layout import DriftLayout
 from sidecar.monitors.drift_pace import OFFLINE, Pace
 from sidecar.monitors.drift_signals import Signals
@@ -98,6 +98,49 @@ def test_dependent_rows_win_less():
     assert play(bets(inflation=19.0), rows) == []
 
 
+def test_a_baseline_known_from_few_rows_is_no_evidence_against_the_rest():
+    fresh, poorly = bets(), Bets(LAYOUT, SIGNALS)
+    few, ones = np.full(len(SIGNALS), 200.0), np.ones(len(SIGNALS))
+    poorly.calibrate(SIGNALS.mean, SIGNALS.shares_of_values, few, ones, np.zeros(len(SIGNALS)))
+    rows = changed(12_800, lambda x: x + 0.14)  # two standard errors of 200 rows
+    play(fresh, rows)
+    play(poorly, rows)
+    assert fresh.gradual() > 24
+    assert poorly.gradual() < 9
+
+
+def test_no_null_in_a_few_rows_is_no_proof_that_there_are_none():
+    upper = _upper(np.array([0.0, 0.0, 0.3]), np.array([1_000.0, 20_000.0, 1e9]))
+    assert upper == pytest.approx([0.004, 0.0002, 0.3], rel=0.02)
+
+
+def test_a_percent_of_nulls_is_certain_within_a_few_hundred_rows():
+    fresh, rng = bets(), np.random.default_rng(2)
+    rows = streams.draw("normal", 960, 3, 5)
+    nulls = rng.random(960) < 0.01
+    batch = streams.batch(rows, f0=streams.column("f0", rows[:, 0], nulls))
+    null = next(at for at, s in enumerate(SIGNALS.all) if (s.name, s.signal) == ("f0", "null"))
+    found = []
+    for at, bins in enumerate(LAYOUT.count(batch, [64] * 15)):
+        fresh.update(*SIGNALS.sums(bins), bins, np.inf)
+        found += [at for signal in fresh.backed(log(100_000)) if signal == null]
+    assert found
+    assert nulls[: 64 * (found[0] + 1)].sum() <= 7
+
+
+def test_every_batch_is_bet_on_anew():
+    fresh = bets()
+    play(fresh, streams.draw("normal", 64_000, 3, 9), needed=np.inf)  # a stake bet only once is lost by now
+    assert play(fresh, changed(640, lambda x: x + 1))[0][0] < 4
+
+
+def test_a_model_of_many_columns_needs_more_of_each():
+    fresh = bets()
+    play(fresh, changed(640, lambda x: x + 0.8), needed=np.inf)
+    most = fresh._severe.together()
+    assert fresh.severe(most - 0.5) == []
+
+
 def test_a_value_that_nearly_all_rows_have_anyway_is_no_break():
     rows = np.zeros((15_000, 1))
     given = streams.reference(rows)
@@ -128,6 +171,14 @@ def autoregressive(phi: float, batches: int, signals: int) -> np.ndarray:
 def test_inflation_is_near_1_for_independent_rows_and_near_19_for_an_autoregression_of_9_tenths():
     assert np.mean(variance_inflation(autoregressive(0.0, 80, 100))) < 1.1
     assert 15 < np.median(variance_inflation(autoregressive(0.9, 80, 100))) < 30
+
+
+def test_noise_is_what_neighbours_differ_by_and_no_rhythm():
+    scores = autoregressive(0.0, 80, 100) + 4.0 * np.sin(np.linspace(0, np.pi / 2, 80))[:, None]
+    assert np.median(variance_inflation(scores)) > 5
+    assert np.median(noise_inflation(scores)) < 1.2
+    assert 12 < np.median(noise_inflation(autoregressive(0.9, 80, 100))) < 25
+    assert noise_inflation(np.empty((0, 2))).tolist() == [1.0, 1.0]
 
 
 def test_a_break_among_the_first_batches_hardly_inflates():

@@ -16,6 +16,7 @@ from tests.monitors.drift_streams import LOUD, Watch
 MONDAY = 4 * DAY  # 1970 began on a Thursday
 EVERY = 120.0  # seconds a micro-batch: 46,080 rows a day
 A_DAY = int(DAY / EVERY)
+ROWS = np.array([1_000.0])
 SETTINGS = Settings(pace=OFFLINE, wall=float)
 
 
@@ -65,6 +66,40 @@ def test_a_rhythm_raises_no_page_before_it_is_known_and_nothing_at_all_after(fou
     assert Level.PAGE not in four_days.levels()
     known = int(2.1 * A_DAY) * 64
     assert [v for v in four_days.said if v.row >= known and v.level in LOUD] == []
+
+
+@pytest.mark.parametrize(("shift", "within"), [(1.0, 600), (-1.0, 600), (2.0, 64)])
+def test_on_the_second_day_a_change_is_one_against_this_hour_of_yesterday(shift: float, within: int):
+    seen = watch()
+    live(seen, 0, 1.5, seed=8)
+    assert not set(seen.levels()) & set(LOUD)
+    before = len(seen.said)
+    live(seen, 1.5, 0.05, seed=9, shift=shift)
+    found = next(v for v in seen.said[before:] if v.level in LOUD)
+    assert found.name == "f0"
+    assert found.row - int(1.5 * A_DAY) * 64 < within
+
+
+def test_a_rhythm_that_goes_on_at_its_steepest_is_borne_on_the_first_day():
+    hours = Seasons(1, 1)
+    for hour in range(6):
+        for quarter in range(4):
+            total = np.array([1_000.0 * 0.1 * hour])
+            hours.learn(MONDAY + hour * HOUR + quarter * 900, total, ROWS, np.array([1]), np.array([True]))
+    assert hours.excursion(np.array([0.0])) == pytest.approx([0.6])  # .4 at most, and half as much again
+    assert hours.excursion(np.array([0.35])) == pytest.approx([0.525])
+    assert hours.excursion(np.array([0.2])) == pytest.approx([0.35])  # .2 off, and an hour and a half of .1
+
+
+def test_the_neighbourhood_is_of_the_hours_beside_without_the_hour_that_is():
+    hours = Seasons(1, 1)
+    for hour in (*range(24), 29):
+        mean = 0.1 * hour if hour < 24 else 9.0
+        total = np.array([1_000.0 * mean])
+        hours.learn(MONDAY + hour * HOUR, total, ROWS, np.array([1]), np.array([True]))
+    low, high, rows = hours.neighbourhood(MONDAY + DAY + 5 * HOUR, np.array([0.45]))
+    assert (low[0], high[0], rows[0]) == pytest.approx((0.4, 0.6, 1_000.0))
+    assert hours.neighbourhood(MONDAY + DAY + 5 * HOUR, np.array([0.9]))[1] == pytest.approx([0.9])
 
 
 def test_a_change_is_found_as_if_there_were_no_rhythm():
