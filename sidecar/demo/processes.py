@@ -7,9 +7,12 @@ first and as a whole group in the end.
 import asyncio
 import contextlib
 import ctypes
+import itertools
 import os
+import random
 import signal
 import socket
+import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +25,10 @@ from sidecar.errors import SidecarError
 _GRACE_SECONDS = 8.0
 _POLL_SECONDS = 0.05
 _LOG_LINES = 5
+# Below those that Linux gives to outgoing connections (net.ipv4.ip_local_port_range): one of them could
+# take a port between its choice and the start of the program it was chosen for.
+_PORTS = range(10_000, 32_768)
+_claims: list[socket.socket] = []
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 Check = Callable[[], Awaitable[bool]]
@@ -91,12 +98,36 @@ async def finished(name: str, arguments: Sequence[str], log: Path) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports nobody listens on. All are held until all are known, so that no two are the same."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+    """Loopback ports nobody listens on, and that no process gets from here again before this one has ended.
+
+    Raises SidecarError when there are not so many.
+    """
+    ours = (port for port in random.sample(_PORTS, len(_PORTS)) if _is_free(port) and _claim(port))
+    found = list(itertools.islice(ours, count))
+    if len(found) < count:
+        raise SidecarError(f"there are no {count} free ports on 127.0.0.1")
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tried, contextlib.suppress(OSError):
+        tried.bind(("127.0.0.1", port))
+        return True
+    return False
+
+
+def _claim(port: int) -> bool:
+    """Tell other processes: a Unix socket has its name, without a file, for as long as we live."""
+    if sys.platform != "linux":
+        return True  # no names without files: there the choice is only likely to be ours alone
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0inference-sidecar-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True
 
 
 def _environment() -> dict[str, str]:

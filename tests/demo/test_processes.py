@@ -1,5 +1,8 @@
+import ast
 import asyncio
 import os
+import socket
+import subprocess
 import sys
 
 import pytest
@@ -101,5 +104,18 @@ async def test_children_do_not_see_settings_of_another_sidecar(tmp_path, monkeyp
     await finished("it", python(code), tmp_path / "log")
 
 
-def test_free_ports_are_different():
-    assert len(set(free_ports(20))) == 20
+def test_free_ports_are_different_also_in_processes_that_ask_at_the_same_time(monkeypatch):
+    monkeypatch.setattr("sidecar.demo.processes._PORTS", range(20_000, 20_100))
+    code = (
+        "from sidecar.demo import processes as p; p._PORTS = range(20_000, 20_100); print(p.free_ports(30))"
+    )
+    mine = free_ports(30)
+    theirs = ast.literal_eval(subprocess.check_output([sys.executable, "-c", code], text=True))
+    assert len({*mine, *theirs}) == 60
+
+
+def test_where_no_port_is_left_it_says_so(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr("sidecar.demo.processes._PORTS", [taken.getsockname()[1]])
+        with pytest.raises(SidecarError, match="no 1 free ports"):
+            free_ports(1)

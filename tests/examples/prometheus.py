@@ -5,7 +5,6 @@ The series are written as OpenMetrics, made into blocks by promtool, and served 
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sidecar.demo.processes import free_ports
 from tests.generators.tools import run
 
 # Any moment will do; this one is in the middle of a block of two hours.
@@ -59,8 +59,7 @@ def prometheus(directory: Path, series: list[Series]) -> Iterator[str]:
     )
     assert made.returncode == 0, made.stderr
     (directory / "prometheus.yml").write_text("global: {}\n")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     program = shutil.which("prometheus")
     assert program is not None
     server = subprocess.Popen(

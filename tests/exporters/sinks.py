@@ -30,6 +30,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from sidecar.demo.processes import free_ports
+
 # Of the authority that clients are checked against, of the certificate, of its key.
 Files = tuple[str, str, str]
 
@@ -193,9 +195,8 @@ def _place(tls: Files | None) -> str:
 
 
 def closed_port() -> int:
-    """A port on which nobody listens."""
-    with _listener() as listener:
-        return int(listener.getsockname()[1])
+    """A port on which nobody listens, nor will."""
+    return free_ports(1)[0]
 
 
 def _listener() -> socket.socket:

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from sidecar.demo.processes import free_ports
 from tests.faults.conftest import FACTOR
 from tests.faults.running import Sidecar, eventually, resident_bytes, sidecar, until
 from tests.faults.servers import Load, Upstream, ask, post
@@ -109,9 +110,7 @@ async def test_f15_a_collector_that_is_ill_costs_nothing_and_the_exit_is_bounded
 ):
     """A hanging collector accepts and says nothing; the SDK alone would hold the exit for 30 s."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as collector:
-        port = collector.getsockname()[1]
-        if kind == "refuses":
-            collector.close()
+        port = collector.getsockname()[1] if kind == "hangs" else free_ports(1)[0]
         environment = {
             "SIDECAR_OTLP__ENDPOINT": f"http://127.0.0.1:{port}",
             "OTEL_METRIC_EXPORT_INTERVAL": "200",
