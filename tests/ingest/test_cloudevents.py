@@ -178,7 +178,9 @@ async def test_connections_past_the_limit_are_closed_and_others_served(monkeypat
     async with serving(here) as url:
         port = int(url.rsplit(":", 1)[1].strip("/"))
         held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
-        await asyncio.sleep(0.05)
+        for reader, writer in held:
+            writer.write(b"GET / HTTP/1.1\r\nHost: sink\r\n\r\n")
+            assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 405 ")
         reader, refused = await asyncio.open_connection("127.0.0.1", port)
         assert await asyncio.wait_for(reader.read(), 5) == b""
         for _, writer in (*held, (reader, refused)):

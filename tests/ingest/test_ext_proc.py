@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 import pytest
 
+from sidecar import clock
 from sidecar.address import Address
 from sidecar.errors import SidecarError
 from sidecar.exchange import Exchange, Outcome
@@ -29,8 +30,20 @@ class Here:
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []
         self.intake = Intake(Registry(), self.exchanges.append)
-        self.server = ExtProc(self.intake, Address("127.0.0.1", 0))
+        self.taken = 0
+        self.server = ExtProc(self.intake, Address("127.0.0.1", 0), self._now)
         self.channel: Any = None
+
+    def _now(self) -> float:
+        """Asked for once a message."""
+        self.taken += 1
+        return clock.monotonic()
+
+    async def took(self, count: int) -> None:
+        """Wait until so many messages have arrived."""
+        async with asyncio.timeout(20):
+            while self.taken < count:
+                await asyncio.sleep(0.005)
 
     def call(self) -> Any:
         return self.channel.stream_stream(PROCESS)()
@@ -84,7 +97,7 @@ async def test_a_client_that_left_is_told_by_the_stream_that_was_reset(here):
     call = here.call()
     for message in messages("json")[:3]:
         await call.write(message)
-    await asyncio.sleep(0.05)
+    await here.took(3)
     call.cancel()
     await here.until("unanswered")
     assert [exchange.outcome for exchange in here.exchanges] == [Outcome.CLIENT_CLOSED]
@@ -129,7 +142,7 @@ async def test_streams_past_the_limit_are_dropped_and_counted(here, monkeypatch)
     monkeypatch.setattr(ext_proc, "MAX_STREAMS", 1)
     held = here.call()
     await held.write(messages("json")[0])
-    await asyncio.sleep(0.05)
+    await here.took(1)
     other = here.call()
     assert await other.read() is grpc.aio.EOF
     await here.until("dropped")
@@ -149,7 +162,7 @@ async def test_what_is_open_when_we_leave_is_unobserved():
     async with grpc.aio.insecure_channel(f"127.0.0.1:{one.server.port}") as one.channel:
         call = one.call()
         await call.write(messages("json")[0])
-        await asyncio.sleep(0.05)
+        await one.took(1)
         await one.server.stop()
         await one.until("unanswered")
     assert [exchange.outcome for exchange in one.exchanges] == [Outcome.UNOBSERVED]

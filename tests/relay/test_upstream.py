@@ -75,8 +75,10 @@ async def test_a_full_unix_socket_is_waited_for(tmp_path: Path) -> None:
             break
     waiting = asyncio.create_task(dial([(int(socket.AF_UNIX), path)]))
     await asyncio.sleep(0)
+    assert not waiting.done()
     accepted = [full.accept()[0]]
     sock = await waiting
+    assert sock.getpeername() == path
     for each in (sock, full, *fillers, *accepted):
         each.close()
 
