@@ -9,9 +9,9 @@ import pytest
 from sidecar.batch import Batch
 from sidecar.monitors import drift_state
 from sidecar.monitors.drift import MAX_MODELS, Drift
-from sidecar.monitors.drift_judge import Settings
+from sidecar.monitors.drift_judge import EVENT_BATCHES, Settings
 from sidecar.monitors.drift_pace import OFFLINE, Pace
-from sidecar.monitors.drift_verdict import Level
+from sidecar.monitors.drift_verdict import Level, Verdict
 from sidecar.policy import ModelPolicy, Policies
 from sidecar.profiles.build import ProfileBuilder
 from sidecar.profiles.learn import LearntReferences
@@ -351,6 +351,50 @@ def test_a_break_during_burn_in_pages_and_does_not_become_the_norm():
 
     assert watch.first(Level.PAGE).row < 2_000 + 6 * 64
     assert watch.registry.value("inference_drift_active", name="f0", level="page") == 1
+
+
+def test_a_break_of_a_deviation_during_burn_in_does_not_become_the_norm_either():
+    watch = Watch(streams.reference(streams.draw("normal", 15_000, COLUMNS, 0)))
+    watch.monitor.fold(streams.batch(more_rows(1_000)))
+    changed(watch, more_rows(20_000, 3)[:, 0] + 1.0, seed=3)
+
+    assert watch.first(Level.PAGE).row < 1_000 + 6 * 64
+    assert watch.registry.value("inference_drift_active", name="f0", level="page") == 1
+
+
+def test_two_tickets_are_no_page_while_their_evidence_is_less_than_a_page_needs():
+    said: list[Verdict] = []
+    policies = Policies(default=ModelPolicy(drift_seconds_per_page=1e200))
+    given = LearntReferences(default=streams.reference(streams.draw("normal", 15_000, COLUMNS, 0)))
+    monitor = Drift(Registry(), given, policies, Settings(pace=OFFLINE), said.append)
+    monitor.fold(streams.batch(more_rows(IN_CONTROL, 1)))
+    rows = more_rows(3_000)
+    rows[:, :2] += 0.5
+    monitor.fold(streams.batch(rows))
+
+    assert {v.name for v in said if v.level is Level.TICKET} >= {"f0", "f1"}
+    assert Level.PAGE not in {v.level for v in said}
+
+
+def test_two_tickets_long_after_each_other_are_two_stories():
+    watch = in_control()
+    changed(watch, more_rows(12_000)[:, 0] + 0.5)
+    rows = more_rows(2_000, 3)
+    rows[:, :2] += 0.5
+    watch.monitor.fold(streams.batch(rows))
+
+    assert {v.name for v in watch.said if v.level is Level.TICKET} == {"f0", "f1"}
+    assert Level.PAGE not in watch.levels()
+
+
+def test_an_event_waits_sixteen_batches_for_its_gate_and_no_longer():
+    watch = in_control()
+    judge = watch.monitor._models["m"].judge
+    judge._pending[0] = judge.evidence.batches + EVENT_BATCHES
+    watch.monitor.fold(streams.batch(more_rows(64 * (EVENT_BATCHES - 1), 3)))
+    assert list(judge._pending) == [0]
+    watch.monitor.fold(streams.batch(more_rows(64 * 3, 4)))
+    assert list(judge._pending) == []
 
 
 def test_every_column_of_a_configured_reference_has_its_series_before_any_traffic():

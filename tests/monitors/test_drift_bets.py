@@ -139,6 +139,8 @@ def test_a_model_of_many_columns_needs_more_of_each():
     play(fresh, changed(640, lambda x: x + 0.8), needed=np.inf)
     most = fresh._severe.together()
     assert fresh.severe(most - 0.5) == []
+    backed = fresh.evidence(0)  # of three columns: ln 3 nats more
+    assert (fresh.backed(backed - 1.0), len(fresh.backed(backed - 1.2))) == ([], 1)
 
 
 def test_a_value_that_nearly_all_rows_have_anyway_is_no_break():
@@ -205,6 +207,7 @@ def test_the_rate_is_the_highest_possible_until_an_hour_was_seen():
     rate.count(KNOWN_AFTER_SECONDS)
     assert rate.a_second(Pace(), KNOWN_AFTER_SECONDS) == pytest.approx(0.1, rel=0.01)
     assert rate.a_second(OFFLINE, KNOWN_AFTER_SECONDS) == 1.0
+    assert BatchRate(72_000, 0.0).a_second(Pace(), 7_200.0) == 1.0  # as many as a pace allows
 
 
 def test_the_rate_of_long_ago_fades():

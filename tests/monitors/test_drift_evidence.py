@@ -108,3 +108,23 @@ def test_a_change_must_show_in_three_batches():
         nulls[-64 * size :: 4] = True
         burst = seen(normal(len(nulls)), nulls)
         assert (burst.beyond_gate()[NULL], burst.spread(NULL)) == (True, spread)
+
+
+def test_what_yesterday_may_explain_is_calm():
+    evidence = seen(normal())
+    evidence.recent[LOCATION], evidence.gate[LOCATION] = 0.45, 0.55
+    assert not evidence.calm()[LOCATION]
+    evidence._slack[LOCATION] = 0.4
+    assert evidence.calm()[LOCATION]
+
+
+def test_hours_that_are_over_when_burn_in_is_are_borne_at_once():
+    evidence = Evidence(LAYOUT, SIGNALS, BURN_IN)
+    at = np.arange(64 * BURN_IN) / (64 * BURN_IN) * 6 * 3600
+    rows = streams.draw("normal", len(at), 2, 3)
+    rows[:, 0] += 0.5 * np.sin(2 * np.pi * at / 86_400)
+    for batch, counts in enumerate(LAYOUT.count(streams.batch(rows), [64] * BURN_IN)):
+        evidence.update(counts, wall=float(at[64 * batch]))
+    evidence.settle(NOBODY)
+    furthest = evidence.baseline[LOCATION] - 0.06  # of the first hour
+    assert evidence.gate[LOCATION] > SHIFT.ticket + 1.4 * furthest
