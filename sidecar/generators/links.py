@@ -1,8 +1,8 @@
 """Where alerts and dashboards point: the one place that knows our addresses.
 
 Dashboards link to each other by paths, which Grafana resolves against itself. An alert is read elsewhere, in
-Alertmanager or a chat, where a path leads nowhere: without the address of a Grafana it carries the path as
-text, and Grafana's own annotation, from which Grafana's pages about alerts make a link.
+Alertmanager or a chat, where a path leads nowhere: without the address of a Grafana it carries the path
+only, and Grafana's own annotation, from which Grafana's pages about alerts make a link.
 """
 
 from dataclasses import dataclass
@@ -56,5 +56,8 @@ class Links:
     def annotations(self, alert: str, *, model: bool) -> dict[str, str]:
         """The link annotations that every alert carries."""
         path = self.on_call(model=model)
-        dashboard = {"dashboard_url": f"{self.grafana}{path}"} if self.grafana else {"dashboard_path": path}
-        return {"runbook_url": self.runbook(alert), **dashboard, "__dashboardUid__": ON_CALL_UID}
+        return {
+            "runbook_url": self.runbook(alert),
+            "dashboard_url": f"{self.grafana}{path}",
+            "__dashboardUid__": ON_CALL_UID,
+        }
