@@ -2,7 +2,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-peers check static unit gen gen-check bench image clean dashboards
+.PHONY: help install demo test test-peers check coverage static unit gen gen-check bench image clean dashboards
 
 BIN := .venv/bin
 # What is installed is remembered in stamp files, so that a second run is fast.
@@ -31,6 +31,10 @@ test-peers: $(DEVELOPMENT) ## tests with real model servers and clients, 1.4 GB 
 	@PEERS="$(PEERS)" $(BIN)/pytest -q tests/peers $(ARGS)
 
 check: static unit ## the fast half of the tests: format, lint, types, layers, unit tests
+
+# Not a part of `test`: nothing is demanded of the figure, and measuring it takes three times the CPU time.
+coverage: $(DEVELOPMENT) ## which lines and branches the unit tests reach
+	@$(BIN)/pytest -q -n auto --dist worksteal -m "not e2e" --cov --cov-report=term $(ARGS)
 
 dashboards: $(DEVELOPMENT) ## run all demos, ask every query, draw each dashboard into build/ (needs chromium)
 	@$(BIN)/python -m tests.dashboards build/dashboards $(ARGS)

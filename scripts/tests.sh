@@ -21,7 +21,7 @@ run() {
 }
 
 asked="$*"
-run "tests that compute" -n auto --dist worksteal -m "not e2e" --cov --cov-report=term "$@"
+run "tests that compute" -n auto --dist worksteal -m "not e2e" "$@"
 run "tests of whole processes" -n "$side_by_side" --dist loadfile --no-loadscope-reorder -m "e2e and not alone" "$@"
 run "tests that need the machine alone" -m alone "$@"
 [ ${#failed[@]} = 0 ] || { printf 'failed: %s\n' "${failed[@]}" >&2; exit 1; }
