@@ -128,3 +128,20 @@ def test_hours_that_are_over_when_burn_in_is_are_borne_at_once():
     evidence.settle(NOBODY)
     furthest = evidence.baseline[LOCATION] - 0.06  # of the first hour
     assert evidence.gate[LOCATION] > SHIFT.ticket + 1.4 * furthest
+
+
+def test_a_bin_that_was_as_full_in_a_past_hour_is_not_stuck():
+    half = np.where(np.arange(640) % 2, normal(640, 7), 0.3)
+    rows = streams.draw("normal", 640, 2, 8)
+    counts = LAYOUT.count(streams.batch(rows, f0=streams.column("f0", half)), [64] * 10)
+    column = LAYOUT.columns[0]
+    won = {}
+    for share in (0.0, 0.6):
+        evidence = seen(normal())
+        evidence.seasons.fullest[column.start : column.start + column.binning.values] = share
+        evidence._bet()
+        for batch in counts:
+            evidence.update(batch)
+        won[share] = [SIGNALS.all[at].signal for at in evidence.bets.severe(18.0)]
+    assert "stuck" in won[0.0]
+    assert "stuck" not in won[0.6]

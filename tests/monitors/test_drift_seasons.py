@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sidecar.monitors import drift_state
+from sidecar.monitors.drift_heard import HISTORY_BATCHES
 from sidecar.monitors.drift_judge import Settings
 from sidecar.monitors.drift_pace import OFFLINE
 from sidecar.monitors.drift_seasons import DAY, HOUR, Seasons
@@ -60,6 +61,15 @@ def test_hours_come_into_use_after_two_days():
     assert not seasons(seen).in_use
     live(seen, 1.9, 0.2, seed=2)
     assert seasons(seen).in_use
+
+
+def test_what_detectors_heard_before_hours_came_into_use_is_forgotten():
+    seen = watch()
+    live(seen, 0, 2.1, seed=1)
+    (model,) = seen.monitor._models.values()
+    evidence = model.judge.evidence
+    scores = evidence.heard.last(HISTORY_BATCHES, np.array(evidence.baseline))
+    assert np.isfinite(scores).any(axis=1).sum() == evidence.batches < 0.2 * A_DAY
 
 
 def test_a_rhythm_raises_no_page_before_it_is_known_and_nothing_at_all_after(four_days: Watch):
