@@ -100,6 +100,15 @@ def test_one_percent_of_nulls_is_a_ticket():
     assert watch.first(*LOUD).level is Level.TICKET
 
 
+def test_the_first_null_in_ten_thousand_rows_is_not_even_an_event():
+    watch = in_control()
+    nulls = np.zeros(5_000, dtype=bool)
+    nulls[[500, 3_000]] = True
+    changed(watch, more_rows(5_000)[:, 0], nulls)
+
+    assert watch.said == []
+
+
 @pytest.mark.parametrize("value", [0.0, 0.3, -2.5, 1000.0])
 def test_a_constant_value_pages_within_three_batches(value: float):
     watch = in_control()
