@@ -4,20 +4,18 @@
 """
 
 import asyncio
-import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from pydantic import BaseModel
 
-from sidecar import logs, sockets
+from sidecar import sockets
 from sidecar.config import Settings
 from sidecar.errors import UsageError
 from sidecar.supervisor.plan import HEEDED_SIGNALS, Plan
-
-log = logging.getLogger("sidecar")
 
 
 def run(settings: Settings) -> Plan:
@@ -38,22 +36,11 @@ def relay(settings: Settings, tee: str) -> Plan:
     return _plan(settings, tee=tee)
 
 
-def observe(settings: Settings, tee: str) -> int:
+def observe(settings: Settings, tee: str, reread: Callable[[], Settings]) -> int:
     """The observer half: listens for relay workers on `tee`, serves the admin port itself."""
-    from sidecar.observer.observing import Observing
+    from sidecar.observer.alone import Alone
 
-    async def serve() -> int:
-        leave = asyncio.Event()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(name, leave.set)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, log.warning, logs.NO_RELOAD)
-        observing = Observing(settings, tee, settings.admin)
-        await observing.start()
-        await leave.wait()
-        await observing.stop()
-        return 0
-
-    return asyncio.run(serve())
+    return asyncio.run(Alone(settings, tee, reread).run())
 
 
 def _plan(settings: Settings, observer: dict[str, Any] | None = None, tee: str = "") -> Plan:

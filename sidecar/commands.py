@@ -59,7 +59,7 @@ def observe(chosen: argparse.Namespace) -> int:
     from sidecar import app, logs
 
     logs.configure("observer")
-    return app.observe(settings, _tee(chosen))
+    return app.observe(settings, _tee(chosen), lambda: _settings(chosen, references=True))
 
 
 def check(chosen: argparse.Namespace) -> int:

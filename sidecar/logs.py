@@ -25,9 +25,6 @@ MAX_WAITING_LINES = 600
 _FLUSH_SECONDS = 0.5
 _FRAMES = 3
 
-# What whoever sends SIGHUP is told; to end for it would cut the traffic they meant to keep.
-NO_RELOAD = "SIGHUP changes nothing here: `sidecar observe` reads its settings at the start; restart it"
-
 
 def configure(
     process: str = "observer", stream: TextIO | None = None, level: int = logging.INFO

@@ -128,7 +128,15 @@ class Observing:
         finally:
             writer.close()
 
-    async def stop(self) -> None:
+    def reloaded(self, successful: bool) -> None:
+        """The configuration was read again: what there is to say of it."""
+        self._registry.gauge(catalog.CONFIG_RELOAD_SUCCESSFUL).set(float(successful))
+
+    def leaves(self, reason: str) -> None:
+        """Another observer will take this one's place."""
+        self._restarts.add(1, reason)
+
+    async def stop(self, save_within: float = _LAST_SAVE_SECONDS) -> None:
         """Fold what is waiting, export it once more if that is quick, and leave."""
         for task in self._tasks:
             task.cancel()
@@ -136,7 +144,7 @@ class Observing:
         await self._ingesting.stop()
         # Nothing is counted any more: what is saved, exported and still scraped is the same.
         last = self._registry.snapshot()
-        await self._state.close(last, _LAST_SAVE_SECONDS)
+        await self._state.close(last, save_within)
         await asyncio.to_thread(self._telemetry.close, last)
         if self._runner is not None:
             await self._runner.cleanup()

@@ -28,6 +28,8 @@ class TeeServer:
         self._path = path
         self._server: asyncio.Server | None = None
         self._links: dict[int, Link] = {}
+        self.open: set[Link] = set()
+        """Those that have not introduced themselves, too."""
 
     @property
     def lag(self) -> float:
@@ -45,9 +47,13 @@ class TeeServer:
         self._server = await loop.create_unix_server(lambda: Link(self), sock=sock)
 
     def close(self) -> None:
-        """Stop listening; links end with the process."""
-        if self._server is not None:
-            self._server.close()
+        """Stop listening and let all links go; what was still open on them is nobody's any more."""
+        if self._server is None:
+            return
+        self._server.close()
+        self._links = {}
+        for link in self.open:
+            link.drop()
         if not self._path.startswith("@"):
             sockets.remove(self._path)
 
@@ -92,6 +98,7 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody connected: only our own user may."""
         self._transport = cast(asyncio.Transport, transport)
+        self._server.open.add(self)
         sock: socket.socket | None = transport.get_extra_info("socket")
         if sock is not None and not sockets.peer_is_ours(sock):
             log.error("refused a connection to the tee from another user")
@@ -105,8 +112,7 @@ class Link(asyncio.Protocol):
             self._server.take(self._chunks(data))
         except (FrameError, ValueError, TypeError) as error:
             log.error("the tee carried something that is no frame; the link is dropped: %s", error)
-            if self._transport is not None:
-                self._transport.abort()
+            self.drop()
         self._server.batch_done()
 
     def _chunks(self, data: bytes) -> Iterator[Chunk]:
@@ -129,7 +135,13 @@ class Link(asyncio.Protocol):
             with contextlib.suppress(OSError):
                 self._transport.write(encode(chunk))
 
+    def drop(self) -> None:
+        """Cut it; the worker will look for another observer."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The worker left, or will come back."""
+        self._server.open.discard(self)
         if self._worker is not None:
             self._server.left(self._worker, self)
