@@ -51,6 +51,9 @@ _CATCH_UP_SECONDS = 0.05
 # Each page that the supervisor shows meanwhile is followed by another line: whoever asks often must not keep
 # us from ever answering.
 _CATCH_UP_AT_MOST_SECONDS = 1.0
+# Workers that lost their observer look for it four times a second, and report every second.
+_RELAY_CONNECTS_SECONDS = 0.4
+_RELAY_REPORTS_SECONDS = 1.6
 # Half of what an observer is given to leave when its memory has to go.
 _LAST_SAVE_SECONDS = 1.0
 
@@ -234,10 +237,23 @@ class Observing:
         Its counters of the relay go on while we start. Less than that, or zero, would be a reset to
         Prometheus, which then counts all of it anew.
         """
+        if supervisor is None:
+            await self._hear_relay()
+            return
+        # What was saved of a relay that is no more is not what the supervisor has shown of its own.
+        self._pipeline.observer.totals.publish()
         self._hear(told)
         latest = clock.monotonic() + _CATCH_UP_AT_MOST_SECONDS
-        while supervisor is not None and clock.monotonic() < latest and (line := await _waiting(supervisor)):
+        while clock.monotonic() < latest and (line := await _waiting(supervisor)):
             self._hear(json.loads(line))
+
+    async def _hear_relay(self) -> None:
+        """Without a supervisor: let each worker that looked for us say its totals, or sums are partial."""
+        totals, begun = self._pipeline.observer.totals, clock.monotonic()
+        while (waited := clock.monotonic() - begun) < _RELAY_REPORTS_SECONDS:
+            if waited >= _RELAY_CONNECTS_SECONDS and len(totals.newest()) >= self._tee.workers:
+                return
+            await asyncio.sleep(_CATCH_UP_SECONDS)
 
     def _hear(self, message: dict[str, Any]) -> None:
         self._told_to_stop = self._told_to_stop or "stop" in message

@@ -25,7 +25,7 @@ class RelayTotals:
         self._cpu = registry.counter(catalog.CPU_SECONDS)
         self._memory = registry.gauge(catalog.MEMORY_BYTES)
         self._reports: dict[int, dict[str, Any]] = {}
-        self._publish()
+        self.publish()
 
     def report(self, report: dict[str, Any]) -> bool:
         """Take a worker's newest totals. True if it dropped chunks since the last: we were behind.
@@ -37,7 +37,7 @@ class RelayTotals:
         if before is not None and report["cpu"] < before["cpu"]:
             return False
         self._reports[report["slot"]] = report
-        self._publish()
+        self.publish()
         return before is not None and _behind(report) > _behind(before)
 
     def of(self, slot: int) -> dict[str, Any] | None:
@@ -48,7 +48,8 @@ class RelayTotals:
         """The newest report of every slot: what another observer begins with."""
         return list(self._reports.values())
 
-    def _publish(self) -> None:
+    def publish(self) -> None:
+        """Put the sums into the registry, whatever stands there: zero of those that never reported."""
         totals: Counter[tuple[str, str]] = Counter()
         lag, lag_sum, memory = [0] * (len(catalog.RELAY_LOOP_LAG.buckets) + 1), 0.0, 0
         for report in self._reports.values():

@@ -36,6 +36,11 @@ class TeeServer:
         """How old chunks are when they are read, in seconds, on the link that is furthest behind."""
         return max((link.lag for link in self._links.values()), default=0.0)
 
+    @property
+    def workers(self) -> int:
+        """How many relay workers are connected and have introduced themselves."""
+        return len(self._links)
+
     def processes(self) -> set[int]:
         """The relay workers that can be seen from here, as process ids."""
         return {link.process for link in self._links.values() if link.process}

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from sidecar.address import Address
+from sidecar.chunk import Chunk, Kind, encode
 from sidecar.config import Settings
 from sidecar.monitors.drift_verdict import Level, Verdict
 from sidecar.observer.observing import Observing
@@ -34,7 +35,7 @@ async def first_page(admin: Path) -> str:
         return await answer.text()
 
 
-async def test_the_first_page_has_all_that_the_supervisor_has_shown_meanwhile(tmp_path: Path):
+async def test_the_first_page_has_all_that_the_supervisor_has_shown_meanwhile(tmp_path: Path) -> None:
     """What it was started with, and what the supervisor heard while it was starting."""
     ours, theirs = socket.socketpair()
     told = {"relay": [report(100, 1.0)], "supervisor": figures(2)}
@@ -57,7 +58,7 @@ async def test_the_first_page_has_all_that_the_supervisor_has_shown_meanwhile(tm
         ours.close()
 
 
-async def test_a_supervisor_that_goes_on_telling_does_not_keep_the_first_page_back(tmp_path: Path):
+async def test_a_supervisor_that_goes_on_telling_does_not_keep_the_first_page_back(tmp_path: Path) -> None:
     """It tells of each page it shows in our absence: whoever asks often would never hear from us."""
     ours, theirs = socket.socketpair()
     reader, writer = await asyncio.open_unix_connection(sock=theirs)
@@ -79,9 +80,73 @@ async def test_a_supervisor_that_goes_on_telling_does_not_keep_the_first_page_ba
         ours.close()
 
 
+async def test_alone_the_first_page_has_the_sum_of_all_relay_workers_not_of_those_that_spoke_first(
+    tmp_path: Path,
+) -> None:
+    """A worker reports once a second, each in its own time; less than was shown would look like a reset."""
+    observing = Observing(Settings(), str(tmp_path / "tee"), Address(path=str(tmp_path / "admin")))
+    starting = asyncio.create_task(observing.start())
+    writers = []
+    async with asyncio.timeout(30):
+        while not (tmp_path / "tee").exists():
+            await asyncio.sleep(0)
+        for worker in (1, 2):
+            _, writer = await asyncio.open_unix_connection(str(tmp_path / "tee"))
+            writer.write(encode(Chunk(Kind.HELLO, worker << 40, meta={"worker": worker})))
+            writers.append(writer)
+        for worker, writer in enumerate(writers, 1):
+            totals = {**report(100 * worker, 1.0), "slot": worker}
+            stats = encode(Chunk(Kind.STATS, worker << 40, meta=totals))
+            # The second one after the time in which workers look for us.
+            asyncio.get_running_loop().call_later(0.6 * (worker - 1), writer.write, stats)
+        try:
+            await starting
+            page = await first_page(tmp_path / "admin")
+            assert total(page, "sidecar_relay_bytes_total", direction="request") == 300
+        finally:
+            await observing.stop()
+            for writer in writers:
+                writer.close()
+
+
+async def test_a_silent_worker_does_not_keep_the_first_page_back(tmp_path: Path) -> None:
+    observing = Observing(Settings(), str(tmp_path / "tee"), Address(path=str(tmp_path / "admin")))
+    starting = asyncio.create_task(observing.start())
+    async with asyncio.timeout(30):
+        while not (tmp_path / "tee").exists():
+            await asyncio.sleep(0)
+        _, writer = await asyncio.open_unix_connection(str(tmp_path / "tee"))
+        writer.write(encode(Chunk(Kind.HELLO, 1 << 40, meta={"worker": 1})))
+        try:
+            await starting
+            assert total(await first_page(tmp_path / "admin"), "sidecar_build_info") == 1
+        finally:
+            await observing.stop()
+            writer.close()
+
+
+async def test_what_was_saved_of_another_supervisors_relay_is_not_shown_as_this_ones(tmp_path: Path) -> None:
+    """Its own page has shown zero since; the old sum, and then the new one, would be counted as traffic."""
+    settings = Settings.model_validate({"state": {"dir": str(tmp_path / "state")}})
+    shown = []
+    for told in ({"relay": [report(100, 1.0)]}, {}):
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_unix_connection(sock=theirs)
+        observing = Observing(settings, str(tmp_path / "tee"), Address(path=str(tmp_path / "admin")))
+        try:
+            await observing.start(told, reader)
+            page = await first_page(tmp_path / "admin")
+            shown.append(total(page, "sidecar_relay_bytes_total", direction="request"))
+        finally:
+            await observing.stop()
+            writer.close()
+            ours.close()
+    assert shown == [100, 0]
+
+
 def test_verdicts_come_newest_first_whichever_model_they_are_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """The status page shows the first twenty."""
     observing = Observing(Settings(), str(tmp_path / "tee"), Address(path=str(tmp_path / "admin")))
     found = [verdict("a", 1.0), verdict("a", 5.0), verdict("b", 3.0)]
