@@ -193,7 +193,11 @@ def _explain(commands: "_Commands[_Parser]") -> None:
     parser = _command(commands, "explain", help, "sidecar explain exchanges.jsonl", _EXPLAIN_NOTE)
     parser.add_argument("file", metavar="FILE", nargs="?", help="JSON lines, or the bytes of X.request")
     parser.add_argument(
-        "--recent", metavar="ID", nargs="?", const="", help="ask a running sidecar: all it remembers, or one"
+        "--recent",
+        metavar="N",
+        nargs="?",
+        const="",
+        help="ask a running sidecar: all it remembers, or the Nth",
     )
     parser.add_argument("--admin", metavar="ADDRESS", help="its admin port (127.0.0.1:19464)")
     parser.add_argument("-c", "--config", metavar="FILE", help="for its payload (or SIDECAR_CONFIG)")

@@ -144,7 +144,10 @@ def explain(chosen: argparse.Namespace) -> int:
     if (chosen.file is None) == (chosen.recent is None):
         raise UsageError("explain: give a FILE, or --recent to ask a running sidecar")
     if chosen.recent and not re.fullmatch(r"[0-9]{1,18}", chosen.recent):
-        raise UsageError(f"explain: {chosen.recent[:60]!a} is no id; sidecar explain --recent lists them")
+        raise UsageError(
+            f"explain: {chosen.recent[:60]!a} is no number; give the one that sidecar explain --recent "
+            "puts before each exchange"
+        )
     from sidecar.explain import explain_file, explain_recent
 
     settings = _settings(chosen)
@@ -161,6 +164,8 @@ def rules(chosen: argparse.Namespace) -> int:
 
     settings = _settings(chosen)
     policies, links = settings.policies() if _config_path(chosen) else None, _links(chosen, settings)
+    if chosen.label and chosen.format != "prometheusrule":
+        raise UsageError("--label is for PrometheusRule objects; give --format prometheusrule")
     if chosen.format == "sloth":
         return _write(slo_specs.sloth(policies or Policies(), links), chosen.output)
     if chosen.format == "openslo":

@@ -108,7 +108,7 @@ class QualitySection(Section):
     output: Name | None = Field(
         default=None,
         description="Which output is judged where an answer has several. Default: the first that holds "
-        "classes, else the second of two probabilities, else the first.",
+        "classes, else the second of two probabilities, else the highest of more, else the first.",
         examples=["predict_proba[1]"],
     )
     task: Annotated[str, PlainValidator(one_of("auto", "classification", "regression"))] | None = Field(

@@ -72,7 +72,7 @@ def test_no_control_character_of_a_payload_reaches_the_terminal(tmp_path, capsys
     [
         ([], "give a FILE, or --recent"),
         (["x", "--recent"], "give a FILE, or --recent"),
-        (["--recent", "abc"], "'abc' is no id"),
+        (["--recent", "abc"], "'abc' is no number; give the one that sidecar explain --recent puts before"),
         (["/nowhere"], "cannot be read"),
     ],
 )

@@ -92,6 +92,12 @@ def test_a_label_that_is_none_is_a_usage_error(tmp_path, capsys):
     assert "give KEY=VALUE such as release=prometheus" in capsys.readouterr().err
 
 
+def test_a_label_that_would_go_nowhere_is_a_usage_error(tmp_path, capsys):
+    assert main(["rules", "-o", str(tmp_path), "--label", "release=kps"]) == 2
+    assert "give --format prometheusrule" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 # --- paging at a steady four times -------------------------------------------------------------------
 
 

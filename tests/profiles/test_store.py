@@ -120,7 +120,9 @@ def test_every_problem_is_reported_at_once():
 def test_a_file_that_is_no_json_is_one_sentence(tmp_path: Path, content: bytes):
     path = tmp_path / "ref.json"
     path.write_bytes(content)
-    with pytest.raises(ConfigError, match="is not JSON; make one with"):
+    with pytest.raises(
+        ConfigError, match="is not JSON; make a reference with: sidecar profile DATA -o reference"
+    ):
         store.load(path)
 
 
