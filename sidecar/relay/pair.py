@@ -76,6 +76,8 @@ class Side(asyncio.Protocol):
         if not self.offset:
             other = self.peer.frames if self.peer is not None else None
             self.frames = begins(data, self.direction == FROM_CLIENT, other)
+        elif data.startswith(_HTTP2_PREFACE):  # after an Upgrade: where frames begin is not known
+            self.pair.multiplexed = True
         self.tee.offer(self, data, now)
 
     def eof_received(self) -> bool:

@@ -81,7 +81,10 @@ class Wire:
         if http is None:
             self._skip_for_ever(connection)
         elif http.ledger.notable:
-            self._note(connection, http, direction)
+            if isinstance(http, Http1) and http.switched:
+                done += connection.switch(http, chunk.time)
+            else:
+                self._note(connection, http, direction)
         return done
 
     def tick(self, now: float) -> list[Exchange]:

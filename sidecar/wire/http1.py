@@ -2,14 +2,17 @@
 
 Pairs what the two sides say. It never guesses: a head that cannot be read or an answer to nothing raises
 Unreadable, a lost place is reported, and the caller decides what becomes of the connection.
+After an Upgrade to HTTP/2 (RFC 7540, 3.2) its only request goes on as a stream: see `switched`.
 The trap: who ends the connection when. A client that closes and one that only half-closes look the same.
 """
+
+import re
 
 from sidecar.chunk import FROM_CLIENT
 from sidecar.exchange import BodyProblem, Exchange, Outcome
 from sidecar.wire.body import Capture
 from sidecar.wire.event_stream import open_stream
-from sidecar.wire.head import Unreadable, parse_request, parse_response
+from sidecar.wire.head import UNTIL_CLOSE, Unreadable, parse_request, parse_response
 from sidecar.wire.message import INTERIM, MessageReader
 from sidecar.wire.pending import Accounts, Ledger, Pending
 
@@ -17,6 +20,7 @@ from sidecar.wire.pending import Accounts, Ledger, Pending
 _METHOD_START = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _STATUS_START = ord("H")
 _JSON = "application/json"
+_UPGRADE_TO_HTTP2 = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?:\r\n|\Z)", re.IGNORECASE)
 
 
 class Http1:
@@ -96,6 +100,18 @@ class Http1:
     def tunnel(self) -> bool:
         """The two sides have agreed to speak something else."""
         return not self.ledger.readable and self._answers.stopped
+
+    @property
+    def switched(self) -> bool:
+        """The two sides have agreed to speak HTTP/2; see `hand_over`."""
+        return self._answers.after_switch is not None
+
+    def hand_over(self) -> tuple[Pending, bytes]:
+        """The request that HTTP/2 is to answer, and what the server has said of that; read no further."""
+        after = self._answers.after_switch or b""
+        self._requests.stop()
+        self._answers.stop()
+        return self.ledger.hand_over(), after
 
     @property
     def idle(self) -> bool:
@@ -236,7 +252,12 @@ class _Requests(_Side):
 class _Answers(_Side):
     """What the server says."""
 
-    __slots__ = ()
+    __slots__ = ("after_switch",)
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
+        self.after_switch: bytes | None = None
+        """What came after a change to HTTP/2, of the same read; None without one."""
 
     @property
     def body_wanted(self) -> bool:
@@ -257,6 +278,8 @@ class _Answers(_Side):
         if status < 200 and status != 101:
             return INTERIM
         pending = self._current = ledger.pending[0]
+        if status == 101 and self._switches(pending, head):
+            return UNTIL_CLOSE
         pending.status, pending.response_headers = status, headers
         pending.response_first, pending.response_last = self.first, time
         if status == 101 or pending.method == "CONNECT":
@@ -279,9 +302,20 @@ class _Answers(_Side):
         pending.response = self._capture(length, pending.stream is not None)
         return length
 
+    def _switches(self, pending: Pending, head: bytes) -> bool:
+        """Whether it is HTTP/2 from here on. Before its end a request cannot go on as a stream of that."""
+        ledger = self._ledger
+        if not pending.requested or len(ledger.pending) > 1 or _UPGRADE_TO_HTTP2.search(head) is None:
+            return False
+        self.after_switch, ledger.readable, ledger.notable = b"", False, True
+        return True
+
     def _on_body(self, data: bytes, time: float) -> None:
         pending = self._current
         assert pending is not None
+        if self.after_switch is not None:
+            self.after_switch += data
+            return
         pending.response_last = time
         self._add(pending.response, data)
         if pending.stream is not None:

@@ -9,9 +9,10 @@ The trap: who ends what when. A stream, a direction and the connection can each 
 from sidecar.chunk import FROM_CLIENT
 from sidecar.exchange import Exchange, Outcome
 from sidecar.wire.http2_frames import PREFACE
+from sidecar.wire.http2_headers import Fields
 from sidecar.wire.http2_sides import Answers, Requests
-from sidecar.wire.http2_streams import Streams
-from sidecar.wire.pending import Accounts
+from sidecar.wire.http2_streams import Stream, Streams
+from sidecar.wire.pending import Accounts, Pending
 
 
 class Http2:
@@ -42,6 +43,13 @@ class Http2:
             side.join(skip)
             side.blocks.lose()
         return http
+
+    def begin_with(self, request: Pending) -> None:
+        """A request made in HTTP/1 before both changed to HTTP/2: its stream 1 (RFC 7540, 3.2)."""
+        fields = Fields(request.method, request.target, None, request.headers, "", "")
+        stream = Stream(1, fields, request.first, request.request_last)
+        stream.request, stream.requested = request.request, True
+        self.ledger.open(stream)
 
     def data(self, direction: int, data: bytes, time: float) -> None:
         """Read bytes of one side. Raises Unreadable when nothing more can be made of the connection."""

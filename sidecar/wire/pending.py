@@ -125,6 +125,12 @@ class Ledger:
         """Nothing more will be known of the youngest."""
         self._abandon(self.pending[-1], outcome)
 
+    def hand_over(self) -> Pending:
+        """The youngest request, which goes on elsewhere."""
+        pending = self.pending.pop()
+        self.accounts.heads.give_back(pending.cost)
+        return pending
+
     def _abandon(self, pending: Pending, outcome: Outcome) -> None:
         if pending.answered:
             self.complete(pending)

@@ -5,7 +5,7 @@ blind for good (unreadable, or another protocol), or it is over and waits for it
 The trap: a connection shows what it speaks with its first bytes only, and either side may come first.
 """
 
-from sidecar.chunk import FROM_CLIENT
+from sidecar.chunk import FROM_CLIENT, FROM_SERVER
 from sidecar.exchange import Exchange, Outcome, Timings
 from sidecar.wire.head import Unreadable
 from sidecar.wire.http1 import Http1
@@ -65,6 +65,18 @@ class Reading:
             http.data(direction, data, time)
         except Unreadable as problem:
             return self._unreadable(http, problem, direction, data, time)
+        return http.take()
+
+    def switch(self, http1: Http1, time: float) -> list[Exchange]:
+        """Go on in HTTP/2 with the request that HTTP/1 has handed over."""
+        request, said = http1.hand_over()
+        self.protocol = "http2"
+        http = self.http = Http2(self.id, self.route, self.accounts)
+        http.begin_with(request)
+        try:
+            http.data(FROM_SERVER, said, time)
+        except Unreadable as problem:
+            return self._unreadable(http, problem, FROM_SERVER, said, time)
         return http.take()
 
     def gap(self, direction: int, offset: int, length: int, until: float) -> list[Exchange]:

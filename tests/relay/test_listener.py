@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from sidecar import clock
+from sidecar.relay.frames import PREFACE
 from tests.relay.conftest import Relay
 from tests.relay.test_pair import echo
 
@@ -35,6 +36,17 @@ async def test_one_who_has_said_nothing_yet_is_quiet_since_it_came_and_no_longer
     quiet = pair.quiet_since()
     assert quiet is not None
     assert quiet >= before
+    writer.close()
+
+
+async def test_after_an_upgrade_to_http2_nothing_proves_that_no_stream_is_open(relay: Relay) -> None:
+    """A server that pauses in the middle of an answer would otherwise be cut at a drain."""
+    reader, writer = await asyncio.open_connection(*await relay.in_front_of_handler(echo))
+    for said in (b"GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n", PREFACE):
+        writer.write(said)
+        assert await reader.readexactly(len(said)) == said
+        (pair,) = relay.listener.pairs.values()
+        assert (pair.quiet_since() is None) == (said is PREFACE)
     writer.close()
 
 
