@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from sidecar import __version__, clock
@@ -70,6 +70,9 @@ class Pair(Protocol):
     def server(self) -> Flow:
         """What the upstream says."""
 
+    def opened(self, *, new: bool) -> Chunk:
+        """What introduces it to an observer; not `new` to one that came later."""
+
 
 class Tee:
     """A worker's link to the observer."""
@@ -100,7 +103,6 @@ class Tee:
         self._writer_armed = False
         self._retry: asyncio.TimerHandle | None = None
         self.pairs: Mapping[int, Pair] = {}
-        self.announce: Callable[[], Iterable[Chunk]] = tuple
 
     # --- what the pairs call ---------------------------------------------------------------------
 
@@ -268,8 +270,8 @@ class Tee:
         if not self._waiting:
             for flow in self._flows():
                 flow.gap_length = 0  # the announced offset says it
-            for chunk in self.announce():
-                self._append(encode(chunk))
+            for pair in self.pairs.values():
+                self._append(encode(pair.opened(new=False)))
         self._waiting = False
         hello = {"version": __version__, "worker": self._worker}
         self._sending = memoryview(encode(Chunk(Kind.HELLO, self._worker << 40, meta=hello)))

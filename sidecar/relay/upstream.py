@@ -144,16 +144,15 @@ class Dial:
         self._left.pop(0)
 
     def _stand(self, sock: socket.socket) -> None:
-        self._left.clear()
         self._settle()
         self._reached(sock)
 
     def _give_up(self, error: OSError) -> None:
-        self._left.clear()
         self._settle()
         self._failed(error)
 
     def _settle(self) -> None:
+        self._left.clear()
         if self._deadline is not None:
             self._deadline.cancel()
         if self._socket is not None:

@@ -47,11 +47,7 @@ class Worker:
         )
         patience = float(setup["connect_timeout"])
         self._listener = Listener(number, self._tee, self._counters, patience, self._tls)
-        self._tee.announce = self._announcements
         self._deadline: float | None = None
-
-    def _announcements(self) -> Any:
-        return (pair.opened(new=False) for pair in self._listener.pairs.values())
 
     async def run(self) -> None:
         """Serve until told to drain and drained, or past the deadline."""

@@ -85,7 +85,6 @@ class Relay:
         self.observer = Observer(tmp_path / "tee.sock")
         self.tee = Tee(asyncio.get_running_loop(), self.observer.path, 1, self.counters, budget)
         self.listener = Listener(1, self.tee, self.counters, connect_timeout=2.0)
-        self.tee.announce = lambda: (pair.opened(new=False) for pair in self.listener.pairs.values())
         self._servers: list[asyncio.Server] = []
         self.address = ("", 0)
 
