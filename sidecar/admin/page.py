@@ -184,7 +184,8 @@ def _quality(found: Sequence[Row]) -> str:
 
 def _metrics(row: Row) -> str:
     said = " · ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in row["metrics"].items())
-    return text(f"{said} (of {row['judged']:,.0f})" if said else f"too few yet ({row['judged']:,.0f})")
+    said = f"{said} (of {row['judged']:,.0f})" if said else f"too few yet ({row['judged']:,.0f})"
+    return f'<span class="long">{text(said)}</span>'
 
 
 def _not_seen(lost: Row) -> str:

@@ -34,7 +34,7 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th{color:var(--dim);font-weight:500;font-size:12px;text-align:left;padding:0 12px 6px 0;white-space:nowrap}
 td{padding:5px 12px 5px 0;border-top:1px solid var(--line);vertical-align:middle}
 th.n,td.n{text-align:right;white-space:nowrap}td.name{font-weight:500;min-width:9em;
-overflow-wrap:anywhere}
+overflow-wrap:anywhere}td .long{display:block;min-width:22em}
 th:empty{width:1%}td:last-child,th:last-child{padding-right:0}
 .bad{color:var(--bad)}.warn{color:var(--warn)}.good{color:var(--good)}.notes li{color:var(--text)}
 .bar{display:flex;width:140px;height:8px;border-radius:4px;overflow:hidden;background:var(--track)}

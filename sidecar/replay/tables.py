@@ -86,7 +86,8 @@ def _distances(findings: Findings) -> Table:
 
 def _figure(values: Any) -> str:
     known = values[np.isfinite(values)]
-    return f"{known.max():.3f}" if len(known) else ""
+    # z: a PSI freed of its bias may be just below zero, which is 0.000 and not -0.000.
+    return f"{float(known.max()):z.3f}" if len(known) else ""
 
 
 def _table(titles: tuple[str, ...], right: set[str]) -> Table:
