@@ -16,6 +16,20 @@ SWITCHES = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade:
 JSON = "application/json"
 
 
+# Recorded: hyper-h2 4.4.1 at both ends, `initiate_upgrade_connection` and an answer on stream 1.
+H2_SETTINGS = "HTTP2-Settings: AAEAABAAAAIAAAABAAQAAP__AAUAAEAAAAgAAAAAAAMAAABkAAYAAQAA"
+H2_SERVER_BEGINS = bytes.fromhex(
+    "00002a04000000000000010000100000020000000000040000ffff000500004000000800000000000300000064000600010000"
+)
+H2_CLIENT_BEGINS = bytes.fromhex(
+    "505249202a20485454502f322e300d0a0d0a534d0d0a0d0a00002a040000000000000100001000000200000001"
+    "00040000ffff000500004000000800000000000300000064000600010000"
+)
+H2_SERVER_ANSWERS = bytes.fromhex(
+    "00000e010400000001885f8b1d75d0620d263d4c7441ea0000080001000000017b2279223a20327d"
+)
+
+
 def upgraded(body: bytes = b'{"x": 1}') -> Playbook:
     """Asked and granted."""
     return Playbook().open().client(request("/v1/models/m:predict", body, "POST", *ASKS)).server(SWITCHES)
@@ -66,6 +80,13 @@ def test_what_comes_with_the_101_is_http2_already() -> None:
     server = Server()
     play = Playbook().open().client(request("/v1/models/m:predict", b'{"x": 1}', "POST", *ASKS))
     play.server(SWITCHES + server.preface + answered(server, 1, b'{"y": 2}')).client(Client.preface)
+    assert told(play.exchanges()) == BOTH[:1]
+
+
+def test_what_peers_of_another_make_say_is_read() -> None:
+    asks = (*ASKS[:2], H2_SETTINGS)
+    play = Playbook().open().client(request("/v1/models/m:predict", b'{"x": 1}', "POST", *asks))
+    play.server(SWITCHES + H2_SERVER_BEGINS).client(H2_CLIENT_BEGINS).server(H2_SERVER_ANSWERS)
     assert told(play.exchanges()) == BOTH[:1]
 
 
