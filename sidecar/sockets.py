@@ -19,6 +19,8 @@ from sidecar.errors import SidecarError
 
 # asyncio's default of 100 stalls bursts: the kernel drops the SYN and the client waits a second.
 BACKLOG = 4096
+# What Istio's proxy in a pod passes on from other hosts comes from this address.
+_MESH = ipaddress.ip_address("127.0.0.6")
 
 
 def listen(address: Address) -> socket.socket:
@@ -43,15 +45,18 @@ def for_others(path: str) -> str:
 
 
 def is_local(peer: Any) -> bool:
-    """Whether a socket's peer name is of this host: loopback, or a unix socket."""
+    """Whether a socket's peer name is of this host: loopback, or a unix socket.
+
+    A peer that is not known any more (None: it has gone) is not; nor is who comes through a service mesh.
+    """
     if not isinstance(peer, tuple):
-        return True
+        return isinstance(peer, str | bytes)
     try:
         address = ipaddress.ip_address(str(peer[0]).partition("%")[0])
     except ValueError:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
+    return (mapped or address).is_loopback and (mapped or address) != _MESH
 
 
 class PrivateDirectory:

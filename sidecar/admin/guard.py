@@ -31,6 +31,9 @@ _HEADERS = {
     "Server": "sidecar",
 }
 
+# What proxies add; names of headers are compared without case.
+_PROXIED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+
 _log = logging.getLogger(__name__)
 
 
@@ -76,9 +79,10 @@ def guard(allowed: Collection[str], open_paths: Collection[str], endpoints: Sequ
 def from_here(request: web.Request) -> bool:
     """Whether who asks is on this host: over loopback, or over a unix socket that is not for others.
 
-    The supervisor, which has the admin port, passes clients of other hosts to `sockets.for_others`.
+    The supervisor, which has the admin port, passes clients of other hosts to `sockets.for_others`. Whom a
+    proxy on this host speaks for is not believed, and a request that somebody spoke for is not from here.
     """
-    if not is_local(request.get_extra_info("peername")):
+    if not is_local(request.get_extra_info("peername")) or any(name in request.headers for name in _PROXIED):
         return False
     name = request.get_extra_info("sockname")
     return not (isinstance(name, str | bytes) and os.fsdecode(name).endswith(for_others("")))

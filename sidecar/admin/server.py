@@ -104,6 +104,8 @@ async def serve(app: web.Application, *addresses: Address) -> web.AppRunner:
         handler_cancellation=True,
         keepalive_timeout=_KEEPALIVE_SECONDS,
         shutdown_timeout=1.0,
+        # Nothing that is posted here may be compressed: 64 KiB would become 64 MiB before anybody is asked.
+        auto_decompress=False,
     )
     await runner.setup()
     try:

@@ -7,6 +7,7 @@ changes, as a mounted Secret does. The trap: a token that cannot be read admits 
 import hmac
 import logging
 import os
+import stat
 
 from sidecar.errors import SidecarError
 
@@ -20,7 +21,10 @@ _log = logging.getLogger(__name__)
 def read_token(path: str) -> bytes:
     """The token in a file, without space around it. Raises SidecarError that says what is wrong with it."""
     try:
-        with open(path, "rb") as file:
+        # A pipe would keep us waiting for whoever writes into it, and this is the loop that reads traffic.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise SidecarError(f"{path} is no file; give one that holds the token")
             found = file.read(_MAX_BYTES + 1).strip()
     except OSError as error:
         raise SidecarError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -1,6 +1,7 @@
 """POST /api/v1/labels over real HTTP: who may, what is taken, what is refused."""
 
 import asyncio
+import gzip
 import json
 from collections import Counter
 
@@ -105,6 +106,29 @@ async def test_without_a_token_only_this_host_may_post(posting):
     assert "admin_token_file" in said["error"]
     assert (post.taking.portions, post.refused) == ([], {"forbidden": 1})
     assert (await post())[0] == 200
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "x-real-ip", "Via"])
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_whom_a_proxy_speaks_for_is_not_of_this_host(posting, header, elsewhere):
+    post = await posting()
+    status, _, _ = await post(elsewhere=elsewhere, headers={header: "127.0.0.1"})
+    assert (status, post.refused) == (403, {"forbidden": 1})
+
+
+async def test_what_is_compressed_is_not_unpacked_however_it_is_said(posting):
+    post = await posting()
+    bomb = gzip.compress(b" " * 2 * labels.MAX_BYTES)
+    head = (
+        f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        f"Content-Encoding: identity\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_unix_connection(post.path)
+    writer.write(head.encode() + bomb)
+    answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 422 ")  # no JSON; unpacked it would be too large
+    assert post.refused == {"malformed": 1}
 
 
 async def test_with_a_token_everybody_needs_it(posting, tmp_path):

@@ -84,6 +84,7 @@ async def test_the_command_asks_a_running_sidecar(path, capsys):
         (("127.0.0.1", 1), True), (("127.8.8.8", 1), True), (("::1", 1, 0, 0), True), ("", True),
         (("::ffff:127.0.0.1", 1, 0, 0), True), (("10.0.0.1", 1), False), (("::ffff:10.0.0.1", 1), False),
         (("fe80::1%eth0", 1, 0, 2), False), (("garbage", 1), False),
+        (None, False), (("127.0.0.6", 1), False),  # gone; through a service mesh
     ],
 )  # fmt: skip
 def test_which_peers_are_local(peer, local):

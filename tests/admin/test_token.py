@@ -1,5 +1,7 @@
 """The token that lets clients of other hosts change something."""
 
+import os
+
 import pytest
 
 from sidecar.admin.token import Token, read_token
@@ -43,6 +45,14 @@ def test_a_token_that_is_replaced_is_read_again_and_one_that_is_gone_admits_nobo
     assert len(caplog.records) == 1  # said once, and never the token
     file.write_text(GOOD)
     assert token.admits(f"Bearer {GOOD}")
+
+
+def test_a_pipe_is_no_token_and_is_not_waited_for(tmp_path):
+    path = tmp_path / "token"
+    os.mkfifo(path)
+    assert not Token(str(path)).admits("Bearer ")
+    with pytest.raises(SidecarError, match="is no file"):
+        read_token(str(path))
 
 
 @pytest.mark.parametrize(
