@@ -145,7 +145,7 @@ def bounds(profile: ColumnProfile, chance: float) -> tuple[float, float]:
 
 def _reach(quantile: float, extreme: float, rows: float, power: float, chance: float) -> float:
     """How far from the median a tail has this chance; arguments as of `_power`, and what that found."""
-    weibull = quantile * (math.log(chance) / math.log(_TAIL)) ** power
+    weibull = quantile * float((math.log(chance) / math.log(_TAIL)) ** power)
     if power <= _NO_TAIL or not 0 < quantile < extreme:
         return weibull
     index = math.log(extreme / quantile) / math.log(_TAIL * rows)
