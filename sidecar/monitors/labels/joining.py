@@ -99,7 +99,9 @@ class Labels:
     def _take(self, labels: Sequence[Given], now: float) -> Taken:
         taken, brought = Taken(), _Brought()
         by_id = self._find([given.key or 0 for given in labels])
-        by_row = self._find([key_of_row(given.key or 0, given.row or 0) for given in labels])
+        by_row: Sequence[list[Found]] = [[]] * len(labels)
+        if any(given.prediction is not None for given in labels):
+            by_row = self._find([key_of_row(given.key or 0, given.row or 0) for given in labels])
         for given, found, row_found in zip(labels, by_id, by_row, strict=True):
             if given.prediction is None:
                 self._take_label(given, found, now, taken)
@@ -127,19 +129,23 @@ class Labels:
         elif problem := _unfit(given, candidates[0].rows):
             taken.problems.append((given.at, problem))
         else:
-            self._label(given, candidates[0], now, taken)
+            self._label(given, candidates, now, taken)
 
-    def _label(self, given: Given, found: Found, now: float, taken: Taken) -> None:
-        """Label the rows of a prediction, each once."""
-        model, kinds, values = self._predictions.model_of(found), found.kinds(), found.values()
+    def _label(self, given: Given, same: Sequence[Found], now: float, taken: Taken) -> None:
+        """Label the rows of a prediction, each once, also where its request was sent several times."""
+        found, kinds = same[0], [each.kinds() for each in same]
+        model, values = self._predictions.model_of(found), found.values()
         for row, label in enumerate(given.values, given.row or 0):
             if label == NOTHING:
                 continue
-            if kinds[row] & LABELLED:
+            again = False
+            for each in kinds:
+                again = again or bool(each[row] & LABELLED)
+                each[row] |= LABELLED
+            if again:
                 self._count("duplicate", model, taken)
                 continue
-            prediction = int(kinds[row] & KIND), float(values[row])
-            kinds[row] |= LABELLED
+            prediction = int(kinds[0][row] & KIND), float(values[row])
             taken.states["matched"] += 1
             self.results.matched(model, prediction, label, found.time, now)
 

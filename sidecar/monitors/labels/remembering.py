@@ -14,13 +14,13 @@ import numpy as np
 from sidecar.exchange import Exchange, Outcome
 from sidecar.inference import Inference, ModelRef, Values
 from sidecar.monitors.labels.memory import LABELLED, Found, Keys, Memory, Requests
-from sidecar.monitors.labels.outputs import judged
+from sidecar.monitors.labels.outputs import Matrix, candidate, decided, flat
 from sidecar.monitors.labels.values import key_of, values_of
 from sidecar.policy import Policies
 from sidecar.slo import outcome_of
 
 # Folded together; more would hold more of their payloads than it saves time.
-_REQUESTS_TOGETHER, _ROWS_TOGETHER = 256, 4096
+_REQUESTS_TOGETHER, _VALUES_TOGETHER = 256, 4096
 # Names and versions of a year of releases; a number costs two bytes a prediction.
 _MODELS_LIMIT = 10_000
 
@@ -29,7 +29,8 @@ class _New(NamedTuple):
     identity: str
     time: float
     model: int
-    values: Values
+    rows: int
+    values: "Values | Matrix"
 
 
 class Predictions:
@@ -45,7 +46,7 @@ class Predictions:
         self.on_model: Callable[[ModelRef], None] = lambda _: None
         self._policies, self._wall_of, self._memory = policies, wall_of, memory
         self._new: list[_New] = []
-        self._new_rows = 0
+        self._new_values = 0
         self._models: list[ModelRef] = []
         self._numbers: dict[ModelRef, int] = {}
 
@@ -56,31 +57,38 @@ class Predictions:
         whole = inference.undecoded is None and inference.generation is None and not inference.decoupled
         if not whole or outcome_of(exchange, inference) is not Outcome.OK:
             return
-        values = judged(inference.outputs, self._policies.of(inference.model.name).judgement.output)
-        if values is None or not len(values) or len(values) != (inference.rows or len(values)):
+        values = candidate(inference.outputs, self._policies.of(inference.model.name).judgement.output)
+        if values is None:
+            return
+        columns = len(values) if type(values) is tuple else 1
+        rows = len(values[0]) if type(values) is tuple else len(values)
+        if not rows or rows != (inference.rows or rows):
             return
         number = self._number(inference.model)
         if number is None:
             return
-        self._new.append(_New(inference.request_id, self._wall_of(exchange.timings.last), number, values))
-        self._new_rows += len(values)
-        if len(self._new) >= _REQUESTS_TOGETHER or self._new_rows >= _ROWS_TOGETHER:
+        self._new.append(
+            _New(inference.request_id, self._wall_of(exchange.timings.last), number, rows, values)
+        )
+        self._new_values += rows * columns
+        if len(self._new) >= _REQUESTS_TOGETHER or self._new_values >= _VALUES_TOGETHER:
             self.flush()
 
     def flush(self) -> None:
         """Fold what is new."""
         if not self._new:
             return
-        new, self._new, self._new_rows = self._new, [], 0
-        kept = [each for each in new if self._memory.has_room_for(len(each.values))]
-        for each in new:
-            if not self._memory.has_room_for(len(each.values)):
-                self._left(Counter({each.model: len(each.values)}))
+        new, self._new, self._new_values = self._new, [], 0
+        kept = [each for each in new if self._memory.has_room_for(each.rows)]
+        if len(kept) < len(new):
+            for each in new:
+                if not self._memory.has_room_for(each.rows):
+                    self._left(Counter({each.model: each.rows}))
         if not kept:
             return
         keys, times = [key_of(each.identity) for each in kept], [each.time for each in kept]
-        values, kinds = values_of(_flat([each.values for each in kept]))
-        rows = [len(each.values) for each in kept]
+        values, kinds = values_of(flat(_settled([each.values for each in kept])))
+        rows = [each.rows for each in kept]
         models = [each.model for each in kept]
         self._left(self._memory.remember(Requests(keys, times, models, rows, values, kinds)))
         self.on_come(keys, max(times))
@@ -138,11 +146,7 @@ class Predictions:
             self.on_expired(self._models[number], count)
 
 
-def _flat(columns: Sequence[Values]) -> Values:
-    """One column of several."""
-    if len(columns) == 1:
-        return columns[0]
-    flat: list[Any] = []
-    for values in columns:
-        flat += values.tolist() if isinstance(values, np.ndarray) else values
-    return flat
+def _settled(chosen: "Sequence[Values | Matrix]") -> list[Values]:
+    """One column of each."""
+    of_matrices = iter(decided([values for values in chosen if type(values) is tuple]))
+    return [next(of_matrices) if type(values) is tuple else values for values in chosen]

@@ -337,3 +337,21 @@ def test_whatever_comes_in_whatever_order_no_row_is_labelled_twice(story):
 
 def _metric(name):
     return catalog.BY_NAME[name]
+
+
+def test_a_request_that_is_sent_again_after_its_label_is_not_labelled_twice():
+    world = World()
+    world.predict("a", 1)
+    world.take(of("a", 1))
+    world.predict("a", 1)
+    assert world.take(of("a", 1)).states == {"duplicate": 1}
+
+
+def test_none_of_a_request_that_was_sent_twice_expires_without_a_label_when_it_had_one():
+    world = World(keep=1_000.0)
+    world.predict("a", 1)
+    world.predict("a", 1)
+    assert world.take(of("a", 1)).states == {"matched": 1}
+    for now in (NOW, NOW + 2_000, NOW + 4_000):
+        world.labels.tick(now)
+    assert world.count("pending_expired") == 0

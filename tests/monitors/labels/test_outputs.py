@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sidecar.inference import Column
-from sidecar.monitors.labels.outputs import judged
+from sidecar.monitors.labels.outputs import candidate, decided, judged
 
 
 def outputs(**columns):
@@ -38,3 +38,22 @@ def test_the_one_that_was_named_or_holds_classes_or_probabilities_or_is_the_firs
 def test_classes_in_arrays_are_classes():
     chosen = judged([Column("p", np.array([0.5])), Column("c", np.array([3]))], "")
     assert list(chosen) == [3]
+
+
+def test_many_matrices_at_once_are_decided_as_one_by_one():
+    every = [
+        {"p_0": [0.9, 0.2], "p_1": [0.1, 0.8]},
+        {"p_0": np.array([0.4]), "p_1": np.array([0.6])},
+        {"p_0": [0.9, 0.2], "p_1": [0.1, 0.7]},
+        {"p_0": [0.5, None], "p_1": [0.5, 1.0]},
+        {"p_0": [[1.0]], "p_1": [0.0]},
+        {"p_0": [float("inf")], "p_1": [-float("inf")]},
+        {"p_0": [0.1, 0.2], "p_1": [0.7, 0.2], "p_2": [0.2, 0.6]},
+        {"p_0": [0.1], "p_1": [0.7], "p_2": [0.1]},
+    ]
+    together = decided([candidate(outputs(**columns), "") for columns in every])
+    alone = [judged(outputs(**columns), "") for columns in every]
+    assert [list(values) for values in together] == [list(values) for values in alone]
+    assert [list(values) for values in together] == [
+        [0.1, 0.8], [0.6], [0.9, 0.2], [0.5, None], [[1.0]], [float("inf")], [1, 2], [0.1],
+    ]  # fmt: skip
