@@ -40,6 +40,7 @@ _REQUEST_LINE = re.compile(rb"(%s{1,64}) ([^\x00-\x20\x7f]+) HTTP/1\.([01])" % _
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: [^\x00\r\n]*)?")
 _FIELD_NAME = re.compile(rb"%s+" % _TOKEN)
 _PREFACE = b"PRI * HTTP/2.0"
+_UPGRADE_TO_HTTP2 = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?:\r\n|\Z)", re.IGNORECASE)
 # Enough for an exabyte, and below 2**63.
 _MAX_LENGTH_DIGITS = 18
 
@@ -56,6 +57,11 @@ def begins_request(data: bytes) -> bool:
     """Whether the first line of `data` is a complete request line."""
     match = _REQUEST_LINE.match(data)
     return match is not None and data[match.end() : match.end() + 2] == b"\r\n"
+
+
+def upgrades_to_http2(head: bytes) -> bool:
+    """Whether the head of a 101 says that HTTP/2 follows, in the clear (RFC 7540, 3.2)."""
+    return _UPGRADE_TO_HTTP2.search(head) is not None
 
 
 def parse_request(head: bytes) -> tuple[str, str, dict[str, str], int]:

@@ -6,13 +6,11 @@ After an Upgrade to HTTP/2 (RFC 7540, 3.2) its only request goes on as a stream:
 The trap: who ends the connection when. A client that closes and one that only half-closes look the same.
 """
 
-import re
-
 from sidecar.chunk import FROM_CLIENT
 from sidecar.exchange import BodyProblem, Exchange, Outcome
 from sidecar.wire.body import Capture
 from sidecar.wire.event_stream import open_stream
-from sidecar.wire.head import UNTIL_CLOSE, Unreadable, parse_request, parse_response
+from sidecar.wire.head import UNTIL_CLOSE, Unreadable, parse_request, parse_response, upgrades_to_http2
 from sidecar.wire.message import INTERIM, MessageReader
 from sidecar.wire.pending import Accounts, Ledger, Pending
 
@@ -20,7 +18,6 @@ from sidecar.wire.pending import Accounts, Ledger, Pending
 _METHOD_START = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _STATUS_START = ord("H")
 _JSON = "application/json"
-_UPGRADE_TO_HTTP2 = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?:\r\n|\Z)", re.IGNORECASE)
 
 
 class Http1:
@@ -305,7 +302,7 @@ class _Answers(_Side):
     def _switches(self, pending: Pending, head: bytes) -> bool:
         """Whether it is HTTP/2 from here on. Before its end a request cannot go on as a stream of that."""
         ledger = self._ledger
-        if not pending.requested or len(ledger.pending) > 1 or _UPGRADE_TO_HTTP2.search(head) is None:
+        if not pending.requested or len(ledger.pending) > 1 or not upgrades_to_http2(head):
             return False
         self.after_switch, ledger.readable, ledger.notable = b"", False, True
         return True
