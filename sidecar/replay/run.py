@@ -49,6 +49,8 @@ def replay(
     `reference` is a path that counts whatever the settings say of `model` ("": the settings' own model).
     """
     if holds_exchanges(data):
+        if unused := _of_columns(roles):
+            _say(f"{data} holds exchanges, which have no columns: {', '.join(unused)} says nothing here")
         done = _exchanges(data, settings, chunk_rows)
     else:
         name = model or settings.policies().model.name
@@ -60,6 +62,12 @@ def replay(
     else:
         show(done.head, done.findings)
     return 0
+
+
+def _of_columns(roles: Roles) -> list[str]:
+    """The flags that were given and are about the columns of rows."""
+    given = {"--prediction": roles.predictions, "--label": roles.label, "--timestamp": roles.timestamp}
+    return [flag for flag, value in given.items() if value]
 
 
 def _configured(settings: Settings) -> LearntReferences:

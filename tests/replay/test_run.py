@@ -120,6 +120,13 @@ def exchange(at: int, mean: float) -> str:
     return json.dumps({"time": 1_700_000_000 + at, **said, **bodies})
 
 
+def test_flags_about_columns_are_said_to_mean_nothing_for_exchanges(tmp_path):
+    (tmp_path / "traffic.jsonl").write_text(exchange(0, 0.0))
+    done = sidecar("replay", tmp_path / "traffic.jsonl", "--label", "churned", "--timestamp", "day")
+    assert done.returncode == 0
+    assert "exchanges, which have no columns: --label, --timestamp says nothing here" in done.stderr
+
+
 def test_recorded_exchanges_go_through_the_decoders_and_are_judged_by_model(tmp_path):
     lines = [exchange(at, 0.0 if at < 600 else 3.0) for at in range(900)]
     (tmp_path / "traffic.jsonl").write_text("\n".join(lines))
