@@ -38,7 +38,8 @@ class CleanColumn:
     `states` holds one State a row (uint8). For numbers, `numbers` is float64, NaN in every row whose
     value is no finite number (out-of-range values stay). For the other types `levels` holds the text of
     each usable value and None elsewhere. For timestamps `times` is float64, seconds since the epoch, NaN
-    where there is none. `words` is the vocabulary of a text, once there is one.
+    where there is none. `words` is the vocabulary of a text, once there is one; `centroid` is what cosines
+    are to.
     """
 
     name: str
@@ -48,6 +49,7 @@ class CleanColumn:
     levels: Sequence[str | None] | None = None
     times: npt.NDArray[np.float64] | None = None
     words: bytes = b""
+    centroid: bytes = b""
 
 
 def no_states() -> npt.NDArray[np.int64]:

@@ -73,11 +73,13 @@ class Column:
     """One feature or one output: a value per row.
 
     `values` is a list of what the payload held (numbers, strings, booleans, None for null, MISSING,
-    lists for nested values) or a one-dimensional numpy array.
+    lists for nested values) or a one-dimensional numpy array. `vectors` [rows, dimensions] is what a norm
+    is of, while its inference is looked at; nobody keeps it.
     """
 
     name: str
     values: Values
+    vectors: "npt.NDArray[Any] | None" = field(default=None, repr=False, compare=False)
 
 
 class End(StrEnum):

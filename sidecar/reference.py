@@ -46,6 +46,7 @@ class ColumnProfile:
     the K shares among the numeric values; for categories and booleans `levels` maps each kept level to its
     share among the non-null values, the rest being `__other__`. `null_ratio` counts null, NaN and missing.
     `words` is the vocabulary of a text: sorted 32-bit hashes, little-endian (`sidecar.words`).
+    `centroid` is what cosines are to: a unit vector of 32-bit floats, little-endian (`sidecar.centroid`).
     """
 
     name: str
@@ -60,6 +61,7 @@ class ColumnProfile:
     mean: float | None = None
     stddev: float | None = None
     words: bytes = b""
+    centroid: bytes = b""
 
     @property
     def required(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sidecar.centroid import MAX_DIMENSIONS
 from sidecar.decoders.decoder import Undecodable
 from sidecar.inference import Column, Undecoded
 
@@ -76,8 +77,9 @@ def of_array(name: str, values: Array) -> list[Column]:
         mean = np.add.reduce(matrix, axis=1, dtype=np.float64) / width
     sparsity = (width - np.count_nonzero(matrix, axis=1)) / width
     dimension = np.full(rows, width, np.float64)
+    vectors = matrix if matrix.dtype.kind == "f" and width <= MAX_DIMENSIONS else None
     return [
-        Column(f"{name}.norm", norm),
+        Column(f"{name}.norm", norm, vectors),
         Column(f"{name}.mean", mean),
         Column(f"{name}.sparsity", sparsity),
         Column(f"{name}.dimension", dimension),

@@ -7,10 +7,13 @@ little-endian 32-bit floats.
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from sidecar.centroid import MAX_DIMENSIONS
 from sidecar.decoders import columns
 from sidecar.decoders.generation import objects
 from sidecar.inference import Column, Inference
@@ -18,6 +21,8 @@ from sidecar.inference import Column, Inference
 # What bfloat16 leaves of the norm of a normalised vector; more would be the rounding of whoever served it,
 # and a new version of the server would look like drift.
 _NORM_DIGITS = 3
+
+Numbers = npt.NDArray[np.float64]
 
 NORM, DIMENSION = "embedding.norm", "embedding.dimension"
 
@@ -32,8 +37,11 @@ def fill_outputs(inference: Inference, vectors: list[Any]) -> None:
     measured = [_measure(vector) for vector in vectors]
     known = [pair for pair in measured if pair is not None]
     if known and len(known) == len(measured):
-        norms, dimensions = zip(*known, strict=True)
-        inference.outputs = [Column(NORM, list(norms)), Column(DIMENSION, list(dimensions))]
+        norms, dimensions, numbers = zip(*known, strict=True)
+        inference.outputs = [
+            Column(NORM, list(norms), _together(numbers)),
+            Column(DIMENSION, list(dimensions)),
+        ]
 
 
 def of_answer(document: Any) -> list[Any]:
@@ -58,10 +66,18 @@ def _index(item: dict[str, Any]) -> int:
     return index if type(index) is int else 0
 
 
-def _measure(vector: Any) -> tuple[float | None, int | None] | None:
-    """Norm and dimension; nulls for a null, None for what is no list of numbers."""
+def _together(vectors: Sequence[Numbers | None]) -> Numbers | None:
+    """The vectors as [rows, dimensions]; None if one is missing, is of another dimension or large."""
+    there = [vector for vector in vectors if vector is not None and vector.size <= MAX_DIMENSIONS]
+    if len(there) < len(vectors) or len({vector.size for vector in there}) != 1:
+        return None
+    return np.array(there)
+
+
+def _measure(vector: Any) -> tuple[float | None, int | None, Numbers | None] | None:
+    """Norm, dimension and numbers; nulls for a null, None for what is no list of numbers."""
     if vector is None:
-        return None, None
+        return None, None, None
     try:
         if type(vector) is str:
             numbers = np.frombuffer(base64.b64decode(vector, validate=True), "<f4").astype(np.float64)
@@ -72,4 +88,4 @@ def _measure(vector: Any) -> tuple[float | None, int | None] | None:
     if numbers.ndim != 1 or not numbers.size:
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(f"{np.sqrt(numbers @ numbers):.{_NORM_DIGITS}g}"), numbers.size
+        return float(f"{np.sqrt(numbers @ numbers):.{_NORM_DIGITS}g}"), numbers.size, numbers

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sidecar.batch import Batch, RowMonitor
+from sidecar.centroid import COSINE, Centroids
 from sidecar.exchange import Exchange, Outcome
 from sidecar.inference import MISSING, Column, Inference, Values
 from sidecar.monitors.recent import Recent
@@ -100,6 +101,7 @@ class Rows:
         self._row_monitors = row_monitors
         self._references = references
         self._schemas: Recent[str, Schema] = Recent(MODELS_LIMIT, lambda name: Schema(policies.of(name)))
+        self._centroids: Recent[str, Centroids] = Recent(MODELS_LIMIT, lambda name: Centroids())
         self._blocks: dict[tuple[Any, ...], _Block] = {}
         self._held_bytes = 0
 
@@ -108,7 +110,7 @@ class Rows:
         if inference.undecoded is not None or inference.rows <= 0:
             return
         trusted = outcome_of(exchange, inference) is _OK
-        outputs = inference.outputs if trusted else []
+        outputs = self._compared(inference) if trusted else []
         # A plain tuple is equal to the key that it becomes, and found in a third of the time.
         key = (
             *inference.model,
@@ -160,6 +162,15 @@ class Rows:
                 gone.append({"model_name": model, "kind": "output", "name": name})
         return gone
 
+    def _compared(self, inference: Inference) -> Sequence[Column]:
+        """The outputs, with the cosines of those that are vectors."""
+        outputs = inference.outputs
+        if not any(column.vectors is not None for column in outputs):
+            return outputs
+        centroids = self._centroids[inference.model.name]
+        centroids.use(self._references.of(inference.model.name))
+        return centroids.compared(outputs)
+
     def _open(self, key: _Key, now: float) -> _Block:
         if len(self._blocks) >= BLOCKS_LIMIT:
             self.flush()
@@ -179,6 +190,9 @@ class Rows:
         now, trusted = block.last, key.trusted
         features, other_features = schema.features.clean(key.features, block.features, now, trusted=trusted)
         outputs, other_outputs = schema.outputs.clean(key.outputs, block.outputs, now, trusted=trusted)
+        for label, column in outputs.items():
+            if label.endswith(COSINE):
+                column.centroid = self._centroids[key.model].known(label)
         whole = schema.complete(features, block.rows, trusted=trusted, elsewhere=key.elsewhere)
         if not key.elsewhere:
             schema.add_absent(features, block.rows)

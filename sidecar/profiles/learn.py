@@ -177,9 +177,10 @@ class _Learning:
     def _column(self, kind: str, column: CleanColumn, rows_before: int) -> "_Column":
         key = kind, column.name
         known = self._columns.get(key)
-        if known is not None and known.type is column.type:
+        if known is not None and known.type is column.type and known.centroid == column.centroid:
             return known
-        # New, or its type was voted anew: what came before was read as something else.
+        # New, or its type was voted anew, or (after a restart) it is to another centroid: what came before
+        # was something else.
         fresh = _Column(ColumnBuilder(column.name, self._sample_rows), column.type)
         if known is None:
             fresh.builder.add_nulls(rows_before)
@@ -195,17 +196,19 @@ class _Column:
         self.type = type
         self.builder = builder
         self._words = b""
+        self.centroid = b""
 
     def add(self, column: CleanColumn) -> None:
         self._words = self._words or column.words
+        self.centroid = column.centroid
         self.builder.add(_values(column))
 
     def profile(self) -> ColumnProfile:
         profile = self.builder.profile(type=self.type)
         if profile.type is ColumnType.NUMBER and not profile.shares:
             return replace(profile, type=ColumnType.TEXT)  # a number that never had a value
-        if self._words:
-            return replace(profile, words=self._words)
+        if self._words or self.centroid:
+            return replace(profile, words=self._words, centroid=self.centroid)
         return profile
 
 

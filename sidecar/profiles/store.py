@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from sidecar.centroid import MAX_DIMENSIONS
 from sidecar.errors import ConfigError
 from sidecar.profiles.build import MAX_COLUMNS, increasing
 from sidecar.reference import ColumnProfile, ColumnType, Reference
@@ -107,6 +108,8 @@ def _column(profile: ColumnProfile) -> dict[str, Any]:
         entry["levels"] = dict(profile.levels)
     if profile.words:
         entry["words"] = b64encode(profile.words).decode()
+    if profile.centroid:
+        entry["centroid"] = b64encode(profile.centroid).decode()
     return entry
 
 
@@ -163,7 +166,10 @@ class _Reader:
         if low is not None and high is not None and low > high:
             self._wrong(f"{key}.min", low, f"at most max ({high})")
         words = self._words(entry, key)
-        return ColumnProfile(name, type, rows, nulls, edges, shares, levels, low, high, mean, stddev, words)
+        centroid = self._centroid(entry, key)
+        return ColumnProfile(
+            name, type, rows, nulls, edges, shares, levels, low, high, mean, stddev, words, centroid
+        )
 
     def _words(self, entry: dict[str, Any], key: str) -> bytes:
         """A vocabulary: sorted, because it is searched."""
@@ -175,6 +181,18 @@ class _Reader:
         except (ValueError, TypeError):
             pass
         self._wrong(f"{key}.words", "no vocabulary", "what `sidecar profile` writes, or nothing")
+        return b""
+
+    def _centroid(self, entry: dict[str, Any], key: str) -> bytes:
+        """A direction: nothing else is a cosine to."""
+        try:
+            centroid = b64decode(entry.get("centroid", ""), validate=True)
+            numbers = np.frombuffer(centroid, "<f4").astype(np.float64)
+            if not centroid or (len(numbers) <= MAX_DIMENSIONS and abs(numbers @ numbers - 1) < 0.01):
+                return centroid
+        except (ValueError, TypeError):
+            pass
+        self._wrong(f"{key}.centroid", "no unit vector", "what a reference that was learnt holds, or nothing")
         return b""
 
     def _shares(self, entry: dict[str, Any], key: str, edges: int) -> tuple[float, ...]:

@@ -5,7 +5,7 @@ import pytest
 
 from sidecar.decoders import summaries
 from sidecar.decoders.decoder import Undecodable
-from sidecar.inference import Undecoded
+from sidecar.inference import Column, Undecoded
 from tests.decoders.reading import table
 
 DTYPES = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]
@@ -65,3 +65,16 @@ def test_bounds():
     with pytest.raises(Undecodable) as raised:
         summaries.of_flat("x" * 10_000, 1, [1, 2])
     assert raised.value.reason is Undecoded.TOO_WIDE
+
+
+def test_floats_go_with_their_norm_as_long_as_somebody_looks():
+    def of_norm(values):
+        norm, *others = summaries.of_array("e", values)
+        assert [column.vectors for column in others] == [None, None, None]
+        return norm.vectors
+
+    assert of_norm(np.ones((2, 384), np.float16)).shape == (2, 384)
+    assert of_norm(np.ones((2, 4_096), np.float32)).shape == (2, 4_096)
+    assert of_norm(np.ones((2, 4_097), np.float32)) is None
+    assert of_norm(np.ones((2, 384), np.int64)) is None
+    assert "array" not in repr(Column("e.norm", [1.0], np.ones((1, 384))))

@@ -58,3 +58,19 @@ def test_of_vectors_of_another_kind_nothing_is_claimed(other):
 @pytest.mark.parametrize("answer", [{}, None, "x", {"data": None}, {"embeddings": 7}, {"embeddings": {}}])
 def test_an_answer_without_vectors_has_none(answer):
     assert vectors.of_answer(answer) == []
+
+
+def test_vectors_of_one_dimension_go_with_their_norms_as_long_as_somebody_looks():
+    def together(*found: object):
+        inference = Inference("openai")
+        vectors.fill_outputs(inference, list(found))
+        norm, dimension = inference.outputs
+        assert dimension.vectors is None
+        return norm.vectors
+
+    assert together([3, 4], [1, 0]).tolist() == [[3, 4], [1, 0]]
+    assert together([3, 4], [1, 0, 0]) is None
+    assert together([3, 4], None) is None
+    assert together(None) is None
+    assert together([1.0] * 4_096).shape == (1, 4_096)
+    assert together([1.0] * 4_097) is None
