@@ -112,7 +112,7 @@ def _restored(name: str, document: Mapping[str, Any], sample_rows: int) -> Colum
     sums = [math.nan if value is None else float(value) for value in document["sums"]]
     builder._sum, builder._squares, pivot = sums
     builder._pivot = None if math.isnan(pivot) else pivot
-    low, high = document["range"]
+    low, high = (None if bound is None else float(bound) for bound in document["range"])
     builder._min, builder._max = (math.inf if low is None else low), (-math.inf if high is None else high)
     builder._whole, builder._increasing = bool(document["whole"]), bool(document["increasing"])
     for level, rows in document["levels"].items():
