@@ -20,6 +20,7 @@ Matrix = tuple[Values, ...]
 
 # A float32 softmax over a thousand classes is this far from 1 at worst.
 _SUM_TOLERANCE = 1e-3
+_NUMERIC = frozenset("fiub")
 
 
 def judged(outputs: Sequence[Column], name: str) -> "Values | None":
@@ -71,8 +72,9 @@ def flat(columns: Sequence[Values]) -> Values:
     """One column of several."""
     if len(columns) == 1:
         return columns[0]
-    if all(isinstance(values, np.ndarray) and values.dtype.kind in "fiub" for values in columns):
-        return np.concatenate([np.asarray(values) for values in columns])
+    arrays = [values for values in columns if isinstance(values, np.ndarray)]
+    if len(arrays) == len(columns) and {values.dtype.kind for values in arrays} <= _NUMERIC:
+        return np.concatenate(arrays)
     together: list[Any] = []
     for values in columns:
         together += values.tolist() if isinstance(values, np.ndarray) else values
