@@ -112,7 +112,7 @@ class Front:
         if path == "/metrics" and method in ("GET", "HEAD"):
             kind = "text/plain; version=0.0.4; charset=utf-8"
             return _answer(HTTPStatus.OK, self._metrics().decode(), kind, head_only=method == "HEAD")
-        text = "the observer is down or restarting; traffic is relayed, and /metrics has what is counted\n"
+        text = "the observer is starting, or away; traffic is relayed, and /metrics has what is counted\n"
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, text)
 
 
