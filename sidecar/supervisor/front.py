@@ -17,6 +17,8 @@ _HEAD_BYTES = 16 * 1024
 _HEAD_SECONDS = 10.0
 # Longer than any scrape of a healthy observer, shorter than Prometheus' default scrape timeout of 10 s.
 _ANSWER_SECONDS = 8.0
+# For the rest of an answer to a client that sends no more, and has most often left.
+_LEFT_SECONDS = 2.0
 _PIECE_BYTES = 64 * 1024
 # Probes, a scraper or two and a browser; more is somebody holding connections.
 _MAX_CONNECTIONS = 256
@@ -89,6 +91,7 @@ class Front:
         except OSError:
             return False
         upload: asyncio.Task[None] | None = None
+        download: asyncio.Task[None] | None = None
         try:
             ours.write(head)
             upload = asyncio.create_task(_copy(reader, ours))
@@ -97,14 +100,18 @@ class Front:
             if not first:
                 return False
             writer.write(first)
-            await _copy(theirs, writer)
+            download = asyncio.create_task(_copy(theirs, writer))
+            await asyncio.wait((upload, download), return_when=asyncio.FIRST_COMPLETED)
+            # The observer keeps a connection for the next request; of a client that left none comes.
+            await asyncio.wait((download,), timeout=_LEFT_SECONDS)
         except TimeoutError:
             return False
         except OSError:
             return True  # it broke in the middle: nothing sensible can follow
         finally:
-            if upload is not None:
-                upload.cancel()
+            for task in (upload, download):
+                if task is not None:
+                    task.cancel()
             ours.close()
         return True
 

@@ -116,3 +116,25 @@ async def test_the_observer_can_tell_who_asks_from_another_host(
     monkeypatch.setattr(front, "is_local", lambda peer: host == peer[0])
     case.observer = await asyncio.start_unix_server(answers, case.path + socket_used)
     assert b"observer saw GET /x" in await case.ask(b"GET /x HTTP/1.1\r\n\r\n")
+
+
+async def test_a_client_that_left_holds_nothing_though_the_observer_keeps_the_connection(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = asyncio.Event()
+
+    async def keeps(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await reader.read()
+        writer.close()
+        left.set()
+
+    monkeypatch.setattr(front, "_LEFT_SECONDS", 0.05)
+    await case.observer_is(keeps)
+    reader, writer = await asyncio.open_connection(*case.sock.getsockname())
+    writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    async with asyncio.timeout(10):
+        await left.wait()
