@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from sidecar.decoders.vectors import fill_outputs
 from sidecar.errors import ConfigError
 from sidecar.exchange import Outcome
-from sidecar.inference import Column, Inference, ModelRef, Operation
+from sidecar.inference import Inference, ModelRef, Operation
 from sidecar.monitors.drift import Drift
 from sidecar.monitors.drift_judge import Settings
 from sidecar.monitors.drift_pace import OFFLINE
@@ -31,8 +32,9 @@ def rotated(vectors):
 
 
 def answer(vectors):
-    norm = Column("embedding.norm", [1.0] * len(vectors), vectors)
-    return Inference("openai", Operation.EMBED, ModelRef("m", "1"), rows=len(vectors), outputs=[norm])
+    read = Inference("openai", Operation.EMBED, ModelRef("m", "1"))
+    fill_outputs(read, vectors.tolist())
+    return read
 
 
 def send(rows, vectors):

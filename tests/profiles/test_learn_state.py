@@ -124,3 +124,20 @@ def test_a_document_that_was_tampered_with_is_refused_or_harmless(data):
     except ValueError:
         return
     after.fold(rows(200))
+
+
+@pytest.mark.parametrize(("range", "refused"), [("00", False), ("ab", True), ([[], 1], True), ([1], True)])
+def test_a_range_that_was_tampered_with_is_read_as_numbers_or_refused(range, refused):
+    references = LearntReferences()
+    references.fold(rows(100))
+    document = json.loads(json.dumps(learn_state.encoded(references.learning())))
+    for _, _, state in document["m"]["columns"]:
+        state["range"] = range
+    after = LearntReferences(rows=200)
+    if refused:
+        with pytest.raises(ValueError):
+            after.go_on_learning(document)
+    else:
+        after.go_on_learning(document)
+    after.fold(rows(200))
+    assert after.of("m") is not None
