@@ -20,7 +20,8 @@ _ANSWER_SECONDS = 8.0
 # For the rest of an answer to a client that sends no more, and has most often left.
 _LEFT_SECONDS = 2.0
 _PIECE_BYTES = 64 * 1024
-# Probes, a scraper or two and a browser; more is somebody holding connections.
+# Probes, a scraper or two and a browser; more is somebody holding connections. So many may be silent, and so
+# many wait for the observer: a probe is answered beside both.
 _MAX_CONNECTIONS = 256
 
 
@@ -39,7 +40,9 @@ class Front:
         self._metrics = metrics
         self._server: asyncio.Server | None = None
         # asyncio keeps only weak references to tasks; a connection must not vanish in a collection.
-        self._serving: set[asyncio.Task[None]] = set()
+        self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        # Those that have asked for nothing yet, the oldest first.
+        self._silent: dict[asyncio.Task[None], None] = {}
 
     async def listen(self, sock: socket.socket) -> None:
         """Answer on a listening socket until `close`."""
@@ -51,22 +54,29 @@ class Front:
             self._server.close()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._silent) >= _MAX_CONNECTIONS:
+            self._heard(oldest := next(iter(self._silent)))
+            oldest.cancel()
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
+        self._serving[task], self._silent[task] = writer, None
+        task.add_done_callback(self._served)
+
+    def _heard(self, task: asyncio.Task[None] | None) -> None:
+        if task is not None:
+            self._silent.pop(task, None)
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        """Also of those that were told to leave before they began."""
+        self._heard(task)
+        self._serving.pop(task).close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                if len(self._serving) > _MAX_CONNECTIONS:
-                    writer.write(_answer(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections\n"))
-                else:
-                    async with asyncio.timeout(_HEAD_SECONDS):
-                        head = await reader.readuntil(b"\r\n\r\n")
-                    await self._dispatch(head, reader, writer)
-                await writer.drain()
-        finally:
-            writer.close()
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            async with asyncio.timeout(_HEAD_SECONDS):
+                head = await reader.readuntil(b"\r\n\r\n")
+            self._heard(asyncio.current_task())
+            await self._dispatch(head, reader, writer)
+            await writer.drain()
 
     async def _dispatch(
         self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -79,6 +89,8 @@ class Front:
             status = HTTPStatus.OK if why_not is None else HTTPStatus.SERVICE_UNAVAILABLE
             text = f"{why_not or 'inference-sidecar is ready'}\n"
             writer.write(_answer(status, text, head_only=method == "HEAD"))
+        elif len(self._serving) - len(self._silent) > _MAX_CONNECTIONS:
+            writer.write(_answer(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections\n"))
         elif not await self._pass_on(head, reader, writer):
             writer.write(self._without_observer(method, path))
 

@@ -138,3 +138,33 @@ async def test_a_client_that_left_holds_nothing_though_the_observer_keeps_the_co
     writer.close()
     async with asyncio.timeout(10):
         await left.wait()
+
+
+async def test_whoever_holds_silent_connections_keeps_no_probe_out(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front, "_MAX_CONNECTIONS", 8)
+    held = [await asyncio.open_connection(*case.sock.getsockname()) for _ in range(20)]
+    assert (await case.ask(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+    # The oldest had to make room; the youngest still has its turn.
+    assert await held[0][0].read() == b""
+    held[-1][1].write(b"GET /-/ready HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await held[-1][0].read()).startswith(b"HTTP/1.1 200 ")
+    for _, writer in held:
+        writer.close()
+
+
+async def test_questions_that_a_silent_observer_leaves_open_keep_no_probe_out(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front, "_MAX_CONNECTIONS", 8)
+    await case.observer_is(silent)
+    asked = [await asyncio.open_connection(*case.sock.getsockname()) for _ in range(8)]
+    for _, writer in asked:
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    while len(case.front._serving) - len(case.front._silent) < 8:
+        await asyncio.sleep(0)
+    assert (await case.ask(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+    assert b"too many connections" in await case.ask(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    for _, writer in asked:
+        writer.close()
