@@ -76,15 +76,15 @@ def observe(data: bytes) -> None:
     """Bytes of one connection, from both sides in turns whose lengths the bytes choose."""
     pipeline = Pipeline(Settings())
     feed, offsets, at, turn = pipeline.observer.feed, [0, 0], 0, 0
-    feed(Chunk(Kind.OPEN, 1 << 40, meta=_OPEN))
+    feed([Chunk(Kind.OPEN, 1 << 40, meta=_OPEN)])
     while at < len(data):
         length, turn = 1 + data[at] * 8, turn + 1
         direction = (FROM_CLIENT, FROM_SERVER)[turn % 2]
         piece = data[at + 1 : at + 1 + length]
-        feed(Chunk(Kind.DATA, 1 << 40, direction, float(turn), offsets[direction], piece))
+        feed([Chunk(Kind.DATA, 1 << 40, direction, float(turn), offsets[direction], piece)])
         offsets[direction] += len(piece)
         at += 1 + length
-    feed(Chunk(Kind.CLOSE, 1 << 40, time=float(turn)))
+    feed([Chunk(Kind.CLOSE, 1 << 40, time=float(turn))])
     pipeline.observer.tick(1e6)
     pipeline.rows.flush()
     pipeline.registry.snapshot()
