@@ -60,10 +60,10 @@ def halves(tmp_path: Path, upstream: str) -> Halves:
 
 
 def sees(observer: Sidecar, halves: Halves) -> None:
-    """Traffic of now reaches the observer."""
+    """Traffic of now reaches the observer, a moment later."""
+    before = observer.metric("inference_requests_total")
 
     def counts_more() -> bool:
-        before = observer.metric("inference_requests_total")
         halves.ask(3)
         return observer.metric("inference_requests_total") > before
 
