@@ -7,6 +7,7 @@ whatever replays recorded traffic; no sockets, no clock but the one that is give
 from collections.abc import Callable
 
 from sidecar import catalog, clock
+from sidecar.batch import RowMonitor
 from sidecar.config import Settings
 from sidecar.decoders import Decoders
 from sidecar.monitors.distribution import Distribution
@@ -32,6 +33,7 @@ from sidecar.monitors.versions import Versions
 from sidecar.observer.attribution import Attribution
 from sidecar.observer.naming import Naming
 from sidecar.observer.observer import Observer
+from sidecar.policy import Policies
 from sidecar.profiles import store
 from sidecar.profiles.learn import LearntReferences
 from sidecar.reference import Reference
@@ -58,38 +60,13 @@ class Pipeline:
         self.observer = Observer(self.registry, attribution, Decoders(settings.payload_rules()))
         if given or default:
             self.observer.naming = Naming(given, default, policies)
-        self.objectives = objectives = Objectives(self.registry, policies)
+        self.objectives = Objectives(self.registry, policies)
         segments = Segments(self.registry, policies)
         keep_too(policies.headers())
-        # What judges rows by the reference comes before what learns it: a row is never its own reference.
-        row_monitors = (
-            Features(self.registry),
-            Predictions(self.registry, self.references),
-            Scores(self.registry),
-            objectives,
-            Distribution(self.registry, policies, self.references),
-            self.quality,
-            Freshness(self.registry, policies, self.problems, wall),
-            OutOfDistribution(self.registry, self.references),
-            segments,
-            self.drift,
-            self.references,
-        )
-        self.rows = Rows(row_monitors, policies, self.references, segments)
+        judges = self._row_monitors(policies, segments, wall)
+        self.rows = Rows(judges, policies, self.references, segments)
         generations = Generations(self.registry)
-        kept = settings.labels
-        self.labels = Labels(
-            self.registry,
-            policies,
-            wall,
-            attribution.known,
-            Memory(kept.memory, kept.keep),
-            wait=kept.wait,
-            remember=kept.remember,
-        )
-        self.drift.quality_fell = self.labels.results.fallen
-        # A model may get labels before anybody asks it, when they bring their predictions.
-        self.labels.results.on_labelled = lambda model: objectives.introduce((model.name, model.version))
+        self.labels = self._label_monitor(settings, wall, attribution)
         self.versions = Versions(self.registry, policies)
         in_flight = InFlight(self.registry, lambda: self.observer.open_models(now))
         self.registry.before_snapshot(in_flight.refresh)
@@ -99,12 +76,50 @@ class Pipeline:
             self.versions,
             UndecodedExchanges(self.registry),
             generations,
-            objectives,
+            self.objectives,
             in_flight,
             segments,
             self.rows,
             self.labels,
         )
+
+    def _row_monitors(
+        self, policies: Policies, segments: Segments, wall: Callable[[float], float]
+    ) -> tuple[RowMonitor, ...]:
+        """What judges rows by the reference comes before what learns it: a row is never its own reference."""
+        return (
+            Features(self.registry),
+            Predictions(self.registry, self.references),
+            Scores(self.registry),
+            self.objectives,
+            Distribution(self.registry, policies, self.references),
+            self.quality,
+            Freshness(self.registry, policies, self.problems, wall),
+            OutOfDistribution(self.registry, self.references),
+            segments,
+            self.drift,
+            self.references,
+        )
+
+    def _label_monitor(
+        self, settings: Settings, wall: Callable[[float], float], attribution: Attribution
+    ) -> Labels:
+        """Who joins labels; drift and objectives hear what comes of it."""
+        kept = settings.labels
+        memory = Memory(kept.memory, kept.keep)
+        labels = Labels(
+            self.registry,
+            settings.policies(),
+            wall,
+            attribution.known,
+            memory,
+            wait=kept.wait,
+            remember=kept.remember,
+        )
+        self.drift.quality_fell = labels.results.fallen
+        # A model may get labels before anybody asks it, when they bring their predictions.
+        labels.results.on_labelled = lambda model: self.objectives.introduce((model.name, model.version))
+        return labels
 
     def introduce_restored(self) -> None:
         """Counters were taken back: show what else belongs to their models, which no gauge remembers."""
