@@ -78,6 +78,27 @@ def token(tree: dict[str, Any]) -> Iterator[Problem]:
             yield ("admin_token_file",), str(error)
 
 
+def state(tree: dict[str, Any]) -> Iterator[Problem]:
+    """Why nothing could be kept in `state.dir`, here and by this user; a sidecar runs without it."""
+    section = tree.get("state")
+    path = section.get("dir") if isinstance(section, dict) else None
+    if isinstance(path, str) and path.isprintable() and (problem := _unkept(path)):
+        yield ("state", "dir"), problem
+
+
+def _unkept(path: str) -> str:
+    """What is wrong with the directory at `path`; "" if nothing is."""
+    missing, here = not os.path.lexists(path), path
+    while not os.path.lexists(here):
+        here = os.path.dirname(os.path.abspath(here))
+    if not os.path.isdir(here):
+        return f"{here} is no directory; nothing would survive a restart"
+    if not os.access(here, os.R_OK | os.W_OK | os.X_OK):
+        made = "made" if missing else "written to"
+        return f"{path} cannot be {made} by this user (uid {os.geteuid()}); nothing would survive a restart"
+    return f"no directory at {path}; it is made when the sidecar starts" if missing else ""
+
+
 def addresses(tree: dict[str, Any]) -> Iterator[Problem]:
     """Addresses that cannot all be right. Works on what can be read, whatever else is wrong."""
     routes = tree.get("routes")

@@ -104,7 +104,8 @@ def dotted(path: Path) -> str:
     """The path as people write it: routes[0].listen."""
     text = ""
     for key in path:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
+        name = key if key != "" else "''"
+        text += f"[{key}]" if isinstance(key, int) else f".{name}" if text else str(name)
     return text if text.isprintable() else ascii(text)
 
 

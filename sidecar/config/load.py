@@ -47,25 +47,44 @@ def load(
 
 def _settle(layers: "_Layers", upstream: bool, reference: Callable[[str], object] | None) -> Settings:
     """Settings out of the merged layers, or every problem there is."""
+    settings, wrong = _validated(layers.tree)
     found = [*layers.problems, *checks.addresses(layers.tree)]
     if upstream:
         found += checks.no_upstream(layers.tree)
+    # Files are looked for only where what is said can be the path of one.
+    tree = _without([path for path, _ in wrong], layers.tree)
     if upstream or reference is not None:
-        found += checks.certificates(layers.tree)
-        found += checks.salt(layers.tree)
-        found += checks.headers(layers.tree)
-        found += checks.token(layers.tree)
+        found += checks.certificates(tree)
+        found += checks.salt(tree)
+        found += checks.headers(tree)
+        found += checks.token(tree)
     if reference is not None:
-        found += checks.references(layers.tree, reference)
-    try:
-        settings = Settings.model_validate(layers.tree)
-    except ValidationError as error:
-        found += problems.problems(error)
-        raise ConfigError(layers.sentences(found)) from None
-    if found:
-        raise ConfigError(layers.sentences(found))
+        found += checks.references(tree, reference)
+    if settings is None or found:
+        raise ConfigError(layers.sentences([*found, *wrong]))
+    if reference is not None:
+        layers.warnings += layers.sentences(list(checks.state(tree)))
     settings._warnings = tuple(layers.warnings)
     return settings
+
+
+def _validated(tree: dict[str, Any]) -> tuple[Settings | None, list[Problem]]:
+    try:
+        return Settings.model_validate(tree), []
+    except ValidationError as error:
+        return None, problems.problems(error)
+
+
+def _without(paths: list[Path], tree: dict[str, Any]) -> dict[str, Any]:
+    """The tree but for what stands at these paths, as far as they go through mappings."""
+    kept = dict(tree)
+    for key in tree:
+        below = [path[1:] for path in paths if path[:1] == (key,)]
+        if () in below:
+            del kept[key]
+        elif below and isinstance(tree[key], dict):
+            kept[key] = _without(below, tree[key])
+    return kept
 
 
 class _Layers:

@@ -81,8 +81,8 @@ class SlosSection(Section):
     )
     freshness: ObjectiveSection | None = Field(
         default=None,
-        description="Off by default. Rows in which no timestamp is older than the `max_age` of its feature; "
-        "without such a feature there is nothing to judge.",
+        description="Off by default. Rows in which no timestamp is older than the `max_age` of its feature, "
+        "of which there must be one.",
     )
     quality: QualityObjectiveSection | None = Field(
         default=None,
@@ -124,7 +124,8 @@ class QualitySection(Section):
     )
     threshold: Number | None = Field(
         default=None,
-        description="Default 0.5: a score of at least this predicts the positive class.",
+        description="Default 0.5: a score of at least this predicts the positive class. A share, unless "
+        "`task` is `classification`: then scores may be anything, such as log-odds.",
     )
 
     def applied(self, base: Judgement) -> Judgement:

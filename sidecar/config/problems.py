@@ -24,12 +24,18 @@ def problems(error: ValidationError) -> list[Problem]:
     """One sentence per problem, each with the path of its key."""
     found: list[Problem] = []
     for detail in error.errors(include_url=False):
-        path, context = tuple(detail["loc"]), detail.get("ctx", {})
+        path, context = _of_user(detail["loc"]), detail.get("ctx", {})
         if detail["type"] == "conflicts":
-            found += [((*path, key), sentence) for key, sentence in context["conflicts"]]
+            for key, sentence in context["conflicts"]:
+                found.append(((*path, *((key,) if isinstance(key, str) else key)), sentence))
         else:
             found.append((path, _sentence(detail["type"], path, detail["input"], context)))
     return found
+
+
+def _of_user(where: Path) -> Path:
+    """The path as the file has it: of a name that is wrong itself, pydantic says so in a step of its own."""
+    return where[:-1] if len(where) > 1 and where[-1] == "[key]" else where
 
 
 def _sentence(kind: str, path: Path, value: Any, context: dict[str, Any]) -> str:

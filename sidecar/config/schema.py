@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field, PlainValidator, PrivateAttr
 
 from sidecar.address import Address, Route
+from sidecar.config import judged
 from sidecar.config.policy import JudgedSection, PayloadSection, PolicySection
 from sidecar.config.section import Conflict, Section
 from sidecar.config.telemetry import OtlpSection
@@ -272,13 +273,14 @@ class Settings(JudgedSection):
         return [Route(self.listen, None if self.redirect else self.upstream)]
 
     def conflicts(self) -> Iterator[Conflict]:
-        """A payload of one model that does not say which requests are that model's."""
+        """A payload of one model that does not say which requests are that model's; and see `judged`."""
         for name, model in self.models.items():
             if name != "*" and model.payload != PayloadSection() and not model.payload.paths:
                 yield (
-                    f"models.{name}.payload.paths",
+                    ("models", name, "payload", "paths"),
                     "missing; say which requests are this model's, such as [/score]",
                 )
+        yield from judged.conflicts(self, self.models, self.policies())
 
     def payload_rules(self) -> tuple[PayloadRule, ...]:
         """How to read JSON of no known protocol: the models' own rules first, then that of all others."""

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
-# The key, and the sentence about it.
-Conflict = tuple[str, str]
+# The key, or the path of keys below the section, and the sentence about it.
+Conflict = tuple[str | tuple[str, ...], str]
 
 
 class Section(BaseModel):

@@ -66,7 +66,9 @@ def _sentence(text: str, error: exceptions.ParseError) -> str:
     if isinstance(error, exceptions.IncompleteExpressionError) or position > len(text):
         what = "it ends too early"
     elif isinstance(error, exceptions.LexerError):
-        what = f"{error.message[:1].lower()}{error.message[1:]} at character {position}"
+        said = f"{error.message[:1].lower()}{error.message[1:]}"[:60]
+        # Quotes what it does not know, whatever that is.
+        what = f"{said if said.isprintable() else ascii(said)[1:-1]} at character {position}"
     else:
         what = f"{str(error.token_value)[:20]!r} at character {position} is not expected there"
     return f"{text[:60]!r} is no JMESPath expression: {what}; {_EXAMPLE}"

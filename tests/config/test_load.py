@@ -171,6 +171,18 @@ BAD = [
      "slos.time_to_first_token.threshold: missing; give a value such as 1s"),
     ("slos: {availability: {objective: 99, threshold: 1s}}",
      "slos.availability.threshold: no such key; did you mean slos.latency.threshold?"),
+    ("slos: {freshness: {objective: 99}}\nfeatures: {age: {min: 0}}",
+     "slos.freshness: no feature has a max_age, so there is nothing to judge; "
+     "give one, such as features: {as_of: {max_age: 5m}}"),
+    ("models: {a: {slos: {freshness: {objective: 99}}}, b: {features: {t: {max_age: 5m}}}}",
+     "models.a.slos.freshness: no feature has a max_age, so there is nothing to judge; "
+     "give one, such as features: {as_of: {max_age: 5m}}"),
+    ("quality: {threshold: 2}",
+     "quality.threshold: 2 is not allowed; give a share above 0, at most 1, such as 0.5 "
+     "(or, if scores are no shares, task: classification beside it)"),
+    ("models: {v1.2: {quality: {threshold: 0}}}",
+     "models.v1.2.quality.threshold: 0 is not allowed; give a share above 0, at most 1, such as 0.5 "
+     "(or, if scores are no shares, task: classification beside it)"),
     # --- features
     ("features: [age]", "features: a list is not allowed; give a mapping of names"),
     ("features: {age: {type: int}}", "features.age.type: int is not allowed; "
@@ -396,6 +408,46 @@ def test_the_type_of_a_feature_is_implied_by_what_is_said_of_it(tmp_path):
     text = "features: {a: {min: 0}, b: {values: [x]}, c: {max_age: 1h}, d: {required: true}}"
     expected = load(text, tmp_path=tmp_path).policies().default.expectations
     assert [expected[name].type for name in "abcd"] == ["number", "category", "timestamp", None]
+
+
+@pytest.mark.parametrize("text", [
+    "slos: {freshness: {objective: 99}}\nmodels: {a: {features: {t: {max_age: 5m}}}}",
+    "models: {a: {slos: {freshness: {objective: 99}}}}\nfeatures: {t: {max_age: 5m}}",
+    "models: {'*': {slos: {freshness: {objective: 99}}, features: {t: {max_age: 5m}}}}",
+    "quality: {threshold: 1}",
+    "quality: {threshold: -2.5, task: classification}",
+    "quality: {task: classification}\nmodels: {a: {quality: {threshold: 3}}}",
+])  # fmt: skip
+def test_how_a_model_is_judged_may_be_said_in_two_places(text, tmp_path):
+    load(text, tmp_path=tmp_path)
+
+
+def of_state(directory: Path) -> list[str]:
+    """What is warned of with such a `state.dir`."""
+    env = {"SIDECAR_STATE__DIR": str(directory)}
+    assert not config.load(None, env, {}).warnings, "a relay keeps nothing"
+    return list(config.load(None, env, {}, reference=lambda path: None).warnings)
+
+
+def test_a_directory_in_which_nothing_can_be_kept_is_a_warning(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert of_state(tmp_path) == []
+    assert of_state(tmp_path / "new" / "state") == [
+        f"SIDECAR_STATE__DIR: no directory at {tmp_path}/new/state; it is made when the sidecar starts"
+    ]
+    for path in (tmp_path / "file", tmp_path / "file" / "state"):
+        assert of_state(path) == [
+            f"SIDECAR_STATE__DIR: {tmp_path}/file is no directory; nothing would survive a restart"
+        ]
+
+
+def test_a_directory_that_belongs_to_others_is_a_warning(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # whoever runs this may be root
+    assert of_state(tmp_path) == [
+        f"SIDECAR_STATE__DIR: {tmp_path} cannot be written to by this user (uid {os.geteuid()}); "
+        "nothing would survive a restart"
+    ]
+    assert "state cannot be made by this user" in of_state(tmp_path / "state")[0]
 
 
 def test_paths_in_the_file_are_relative_to_the_file_and_others_are_not(tmp_path):
