@@ -52,6 +52,19 @@ class CleanColumn:
     centroid: bytes = b""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Division:
+    """The rows of a batch by one segment: row i has `values[at[i]]`, a label or "" where it has none.
+
+    `judged`: drift is to be judged within each value.
+    """
+
+    segment: str
+    values: Sequence[str]
+    at: npt.NDArray[np.intp]
+    judged: bool = True
+
+
 def no_states() -> npt.NDArray[np.int64]:
     """How many values were in each state, before any was seen."""
     return np.zeros(len(State), np.int64)
@@ -72,7 +85,7 @@ class Batch:
     requests successfully, so what they hold may be learnt from. `elsewhere`: features without a column were
     not in the payload and are unknown, neither null nor missing. `requests`: how many brought these rows,
     0 when nobody counted. `whole` marks the complete rows, None when nobody looked. `headers` has the value
-    of each segment that is a header, the same for all rows.
+    of each segment that is a header, the same for all rows; `segments` divides the rows by all of them.
     """
 
     model: str
@@ -92,6 +105,7 @@ class Batch:
     requests: int = 0
     whole: npt.NDArray[np.bool_] | None = None
     headers: tuple[str, ...] = ()
+    segments: tuple[Division, ...] = ()
 
 
 class RowMonitor(Protocol):

@@ -17,13 +17,14 @@ YEAR_SECONDS = 365.25 * 86400.0
 class Segment:
     """A way to divide traffic: by the value of a category, or by a header of the request, one of the two.
 
-    `limit`: so many values have a name, the others share `__other__`.
+    `limit`: so many values have a name, the others share `__other__`. `drift`: judge it within each value.
     """
 
     name: str
     feature: str = ""
     header: str = ""
     limit: int = 20
+    drift: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,8 @@ class Rows:
         block = self._blocks.pop(key)
         self._held_bytes -= block.held_bytes
         batch = self._clean(block.key, block)
+        if self._segments:
+            batch.segments = self._segments.divide(batch)
         for monitor in self._row_monitors:
             monitor.fold(batch)
 

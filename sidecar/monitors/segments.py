@@ -2,22 +2,22 @@
 
 Families of their own, so that segments never multiply what exists without them. A segment is the value of a
 feature, row by row, or of a header, request by request; values are capped, only requests that the model
-answered successfully may add one, and a feature's value is shown once 20 rows carried it. What it is not:
-drift by segment, which would need the rows of each segment to be as many as those of the model.
+answered successfully may add one, and a feature's value is shown once 20 rows carried it. What it is not: drift
+by segment, which `drift_segments` judges by the division that is made here.
 
 The trap: rows wait in blocks before they are folded, so the values of headers are part of a block's key
 (`headers_of`), and each value makes batches of its own.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sidecar import catalog_quality as catalog
-from sidecar.batch import UNAVAILABLE, Batch, CleanColumn
+from sidecar.batch import UNAVAILABLE, Batch, CleanColumn, Division
 from sidecar.binning import level_text
 from sidecar.exchange import Exchange, Outcome
 from sidecar.inference import Inference
@@ -88,14 +88,15 @@ class Segments:
             }:
                 self._requests.add(1, *model, segment.name, value)
 
+    def divide(self, batch: Batch) -> tuple[Division, ...]:
+        """The rows of a batch by each segment they have; once a batch, as it notes which values are rare."""
+        segments = self._of(batch.model)
+        return tuple(self._divided(batch, segments)) if segments else ()
+
     def fold(self, batch: Batch) -> None:
         """Count the rows of a batch, by segment."""
-        headers = iter(batch.headers)
-        for segment in self._of(batch.model):
-            if segment.header:
-                self._count(batch, segment, [next(headers, NONE)], np.zeros(batch.rows, np.intp))
-            elif (column := batch.features.get(clean(segment.feature))) is not None:
-                self._count(batch, segment, *self._values(batch, segment, column))
+        for division in batch.segments:
+            self._count(batch, division)
 
     def tick(self, now: float) -> None:
         """Nothing here depends on time passing."""
@@ -116,6 +117,16 @@ class Segments:
             return NONE
         return self._names[model, segment].label(value, 0, now, trusted=trusted)
 
+    def _divided(self, batch: Batch, segments: Sequence[Segment]) -> Iterator[Division]:
+        headers = iter(batch.headers)
+        for segment in segments:
+            if segment.header:
+                none = np.zeros(batch.rows, np.intp)
+                yield Division(segment.name, [next(headers, NONE)], none, segment.drift)
+            elif (column := batch.features.get(clean(segment.feature))) is not None:
+                values, at = self._values(batch, segment, column)
+                yield Division(segment.name, values, at, segment.drift)
+
     def _values(
         self, batch: Batch, segment: Segment, column: CleanColumn
     ) -> tuple[list[str], npt.NDArray[np.intp]]:
@@ -133,9 +144,9 @@ class Segments:
         at = {value: values.index(label) for value, label in labels.items()}
         return values, np.array([at[value] for value in found], np.intp)
 
-    def _count(self, batch: Batch, segment: Segment, values: list[str], at: npt.NDArray[np.intp]) -> None:
-        keys = [(batch.model, batch.version, segment.name, value) for value in values]
-        size = len(values)
+    def _count(self, batch: Batch, division: Division) -> None:
+        keys = [(batch.model, batch.version, division.segment, value) for value in division.values]
+        size, at = len(keys), division.at
         complete = np.ones(batch.rows, bool) if batch.whole is None else batch.whole
         rows, whole = np.bincount(at, minlength=size), np.bincount(at[complete], minlength=size)
         for i, key in enumerate(keys):
