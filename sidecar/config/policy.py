@@ -100,13 +100,17 @@ class SegmentSection(Section):
         default=20,
         description="So many values are told apart, the rest is `__other__`: each costs a series a feature.",
     )
+    drift: Flag = Field(
+        default=True, description="Judge drift within each value, too: 20 kB a feature and value."
+    )
 
     def conflicts(self) -> Iterator[Conflict]:
         """Neither a feature nor a header, or both."""
         if (self.feature is None) == (self.header is None):
+            missing = "" if self.feature else "missing; "
             yield (
                 ("header" if self.feature else "feature"),
-                "a segment has a feature or a header, one of the two",
+                f"{missing}a segment has a feature or a header, one of the two",
             )
 
 
@@ -218,7 +222,7 @@ class JudgedSection(Section):
     def _segments(self, base: tuple[Segment, ...]) -> tuple[Segment, ...]:
         """Those of `base`, and in place of, or besides them, what is said here."""
         said = {
-            name: Segment(name, each.feature or "", each.header or "", each.limit)
+            name: Segment(name, each.feature or "", each.header or "", each.limit, each.drift)
             for name, each in self.segments.items()
         }
         return tuple({**{segment.name: segment for segment in base}, **said}.values())

@@ -201,7 +201,7 @@ BAD = [
     # --- the rest
     ("workers: 0", "workers: 0 is not allowed; give a number of processes from 1 to 64"),
     ("workers: two", "workers: two is not allowed; give a number of processes from 1 to 64"),
-    ("segments: {t: {}}", "segments.t.feature: a segment has a feature or a header, one of the two"),
+    ("segments: {t: {}}", "segments.t.feature: missing; a segment has a feature or a header, one of the two"),
     ("segments: {t: {feature: a, header: b}}",
      "segments.t.header: a segment has a feature or a header, one of the two"),
     ("segments: {t: {header: 'x y'}}",
