@@ -5,6 +5,12 @@ flows nothing in the data path raises to the user: it is counted with a reason f
 """
 
 
+def said(error: Exception) -> str:
+    """What the system said of an error, in lower case and without its number: "connection refused"."""
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(words).lower()
+
+
 class SidecarError(Exception):
     """A sentence for the user: where, what was found, what would be right."""
 

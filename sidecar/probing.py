@@ -8,7 +8,7 @@ import http.client
 import sys
 
 from sidecar.address import Address
-from sidecar.errors import UsageError
+from sidecar.errors import UsageError, said
 
 # Below Docker's own limit of 30 s, above any pause of a starved machine that is worth a restart.
 TIMEOUT_SECONDS = 5.0
@@ -29,7 +29,7 @@ def probe(admin: str, *, ready: bool) -> int:
         answer = connection.getresponse()
         text = answer.read(4096).decode("utf-8", "replace").strip()
     except (OSError, http.client.HTTPException) as error:
-        print(f"no answer from {host}:{address.port}{path}: {error or type(error).__name__}", file=sys.stderr)
+        print(f"no answer from {host}:{address.port}{path}: {said(error)}", file=sys.stderr)
         return 1
     finally:
         connection.close()

@@ -55,7 +55,7 @@ def test_nobody_there_is_exit_code_1_and_a_sentence(capsys):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
     assert probe(address, ready=False) == 1
-    assert f"no answer from {address}/-/healthy: " in capsys.readouterr().err
+    assert capsys.readouterr().err == f"no answer from {address}/-/healthy: connection refused\n"
 
 
 def test_one_that_accepts_and_says_nothing_is_given_up(capsys, monkeypatch):

@@ -9,7 +9,7 @@ import logging
 import os
 import stat
 
-from sidecar.errors import SidecarError
+from sidecar.errors import SidecarError, said
 
 # Sixteen characters cannot be guessed over a network; 4 KiB is more than any token.
 MIN_CHARACTERS = 16
@@ -27,7 +27,7 @@ def read_token(path: str) -> bytes:
                 raise SidecarError(f"{path} is no file; give one that holds the token")
             found = file.read(_MAX_BYTES + 1).strip()
     except OSError as error:
-        raise SidecarError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise SidecarError(f"{path} cannot be read: {said(error)}") from error
     if not MIN_CHARACTERS <= len(found) <= _MAX_BYTES:
         raise SidecarError(f"{path} holds no token; give one of at least {MIN_CHARACTERS} characters")
     if not found.isascii() or any(character <= 0x20 for character in found):
@@ -60,6 +60,10 @@ class Token:
             self._failing = False
         except (OSError, SidecarError) as error:
             if not self._failing:
-                _log.error("nobody can post labels: the token cannot be used: %s", error)
+                _log.error("nobody can post labels: the token cannot be used: %s", _why(error))
             self._token, self._seen, self._failing = b"", None, True
         return self._token
+
+
+def _why(error: OSError | SidecarError) -> str:
+    return f"{error.filename}: {said(error)}" if isinstance(error, OSError) else str(error)

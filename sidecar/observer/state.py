@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sidecar import catalog, clock
-from sidecar.errors import ConfigError
+from sidecar.errors import ConfigError, said
 from sidecar.metric import Metric
 from sidecar.monitors import drift_state
 from sidecar.monitors.exported_bins import GRID
@@ -80,7 +80,7 @@ class State:
                 return True
             self._failed("in_use", "another observer keeps its state there")
         except OSError as error:
-            self._failed(reason_of(error), str(error))
+            self._failed(reason_of(error), _why(error))
         return False
 
     def _restore_file(self, name: str, schema: str, take: Callable[[Any], None]) -> None:
@@ -95,7 +95,7 @@ class State:
             self._directory.set_aside(name)
             self._set_aside(name, "corrupt", str(error))
         except OSError as error:
-            self._failed(reason_of(error), str(error))
+            self._failed(reason_of(error), _why(error))
 
     def _restore_monitors(self, document: Any) -> None:
         found: dict[str, Reference] = {}
@@ -250,9 +250,13 @@ def _store(directory: Directory, name: str, data: Callable[[], bytes], sync: boo
             # They are older than what is shown: better none than counters that go back.
             directory.remove(name)
         if isinstance(error, OSError):
-            return reason_of(error), str(error)
+            return reason_of(error), _why(error)
         return "other", f"{type(error).__name__}: {error}"  # a fault of ours must cost no scrape
     return None
+
+
+def _why(error: OSError) -> str:
+    return f"{said(error)}: {error.filename}" if error.filename else said(error)
 
 
 def _encoded(monitors: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ probes too. So that the observer knows who asks, clients of other hosts are pass
 
 import asyncio
 import contextlib
+import json
 import socket
 from collections.abc import Callable
 from http import HTTPStatus
@@ -90,7 +91,7 @@ class Front:
             text = f"{why_not or 'inference-sidecar is ready'}\n"
             writer.write(_answer(status, text, head_only=method == "HEAD"))
         elif len(self._serving) - len(self._silent) > _MAX_CONNECTIONS:
-            writer.write(_answer(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections\n"))
+            writer.write(_away("too many connections; try again in a second", method))
         elif not await self._pass_on(head, reader, writer):
             writer.write(self._without_observer(method, path))
 
@@ -131,8 +132,8 @@ class Front:
         if path == "/metrics" and method in ("GET", "HEAD"):
             kind = "text/plain; version=0.0.4; charset=utf-8"
             return _answer(HTTPStatus.OK, self._metrics().decode(), kind, head_only=method == "HEAD")
-        text = "the observer is starting, or away; traffic is relayed, and /metrics has what is counted\n"
-        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, text)
+        why = "the observer is starting, or away; traffic is relayed, and /metrics has what is counted"
+        return _away(why, method)
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -145,6 +146,12 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 def _target(head: bytes) -> tuple[str, str]:
     words = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
     return (words[0], words[1].split("?", 1)[0]) if len(words) == 3 else ("", "")
+
+
+def _away(error: str, method: str) -> bytes:
+    """A 503 in the form of the observer's own errors, for clients that read those."""
+    status, text = HTTPStatus.SERVICE_UNAVAILABLE, json.dumps({"error": error})
+    return _answer(status, text, "application/json; charset=utf-8", head_only=method == "HEAD")
 
 
 def _answer(

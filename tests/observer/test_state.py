@@ -267,6 +267,15 @@ async def test_a_disk_that_is_slow_at_times_is_logged_once_and_counted_each_time
     await observer.leaves()
 
 
+def test_why_nothing_can_be_kept_is_said_in_words(tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    Observer(tmp_path / "file" / "state")
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.message == (
+        f"state: it cannot be saved (other): not a directory: {tmp_path}/file/state; traffic goes on"
+    )
+
+
 async def test_without_a_directory_nothing_happens(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     observer = Observer(None).sees(1)

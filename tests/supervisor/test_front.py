@@ -1,6 +1,7 @@
 """The admin port answers probes whatever the observer does."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -75,6 +76,14 @@ async def test_ready_says_why_not(case: Case) -> None:
 
 async def test_a_head_request_gets_no_body(case: Case) -> None:
     assert (await case.ask(b"HEAD /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")).endswith(b"\r\n\r\n")
+
+
+async def test_without_an_observer_the_answer_has_the_form_of_its_errors(case: Case) -> None:
+    answer = await case.ask(b"POST /api/v1/labels HTTP/1.1\r\nHost: x\r\n\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"\r\nContent-Type: application/json; charset=utf-8\r\n" in head
+    assert json.loads(body)["error"].startswith("the observer is starting, or away; ")
+    assert (await case.ask(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")).endswith(b"\r\n\r\n")
 
 
 async def test_everything_else_is_the_observers(case: Case) -> None:
@@ -165,6 +174,6 @@ async def test_questions_that_a_silent_observer_leaves_open_keep_no_probe_out(
     while len(case.front._serving) - len(case.front._silent) < 8:
         await asyncio.sleep(0)
     assert (await case.ask(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
-    assert b"too many connections" in await case.ask(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b'{"error": "too many connections' in await case.ask(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     for _, writer in asked:
         writer.close()
