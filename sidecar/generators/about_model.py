@@ -21,14 +21,22 @@ def notes(durations: Durations) -> str:
     return _asked(newest, _NEWEST) + _asked(runbook, _RUNBOOK)
 
 
-def _asked(query: str, then: str) -> str:
-    return f"{{{{ with query (printf `{query}` {_LABELS}) }}}}{then}{{{{ end }}}}"
+def drift_began() -> str:
+    """A sentence for the end of a description: when the change began that the alert is about."""
+    chosen = _THIS_MODEL.replace("}", ",model_version=%q,kind=%q,name=%q}")
+    labels = f"{_LABELS} $labels.model_version $labels.kind $labels.name"
+    return _asked(f"min({catalog.DRIFT_ACTIVE_SINCE.name}{chosen})", _BEGAN, labels)
+
+
+def _asked(query: str, then: str, labels: str = _LABELS) -> str:
+    return f"{{{{ with query (printf `{query}` {labels}) }}}}{then}{{{{ end }}}}"
 
 
 _NEWEST = (
     ' Newest version: {{ . | first | label "model_version" }}, '
     "first seen {{ . | first | value | humanizeDuration }} ago."
 )
+_BEGAN = ' It began at {{ (. | first | value | toTime).Format "15:04 UTC on 2006-01-02" }}.'
 _RUNBOOK = ' Runbook of the model: {{ . | first | label "runbook" }}'
 
 _OWNER_INFO = catalog.OWNER_INFO.name + _THIS_MODEL.replace("}", ',owner!=""}')

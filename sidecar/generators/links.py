@@ -15,6 +15,7 @@ EXECUTIVE_UID = "inference-executive"
 GENERATION_UID = "inference-llm"
 VERSIONS_UID = "inference-versions"
 COST_UID = "inference-sidecar"
+_KEEP = "${__url_time_range}&${datasource:queryparam}&${cluster:queryparam}&${job:queryparam}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,12 @@ class Links:
 
     def board(self, uid: str) -> str:
         """Another dashboard for the model in the cell that is clicked, of the same time and installation."""
-        keep = (
-            "${__url_time_range}&${datasource:queryparam}&${cluster:queryparam}&${namespace:queryparam}"
-            "&${job:queryparam}"
-        )
-        return f"/d/{uid}?var-model=${{__value.raw}}&{keep}"
+        return f"/d/{uid}?var-model=${{__value.raw}}&{_KEEP}&${{namespace:queryparam}}"
+
+    def board_of_namespace(self, uid: str) -> str:
+        """The same for the namespace in the cell that is clicked, and the model in its row."""
+        # In a cell of its own: without namespaces there is no such column, and then none is chosen.
+        return f"/d/{uid}?var-model=${{__data.fields.model_name}}&var-namespace=${{__value.raw}}&{_KEEP}"
 
     def annotations(self, alert: str, *, model: bool) -> dict[str, str]:
         """The link annotations that every alert carries."""

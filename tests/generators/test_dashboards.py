@@ -124,7 +124,7 @@ def test_every_variable_that_is_used_exists_and_the_other_way_round(board):
     known = set(variables(board))
     used = set(re.findall(r"\$(\w+)", text)) | set(re.findall(r"\$\{(\w+)[}:]", text))
 
-    assert used - known <= {"__rate_interval", "__range", "__url_time_range", "__value", "1"}
+    assert used - known <= {"__rate_interval", "__range", "__url_time_range", "__value", "__data", "1"}
     assert known - used == set()
 
 
@@ -145,9 +145,33 @@ def test_every_panel_has_an_id_of_its_own_and_its_own_place(board):
 
 @each_board
 def test_alerts_and_new_versions_are_marked_and_runbooks_linked(board):
-    assert {a["name"] for a in board["annotations"]["list"]} == {"Alerts", "New version"}
+    assert {a["name"] for a in board["annotations"]["list"]} == {"Alerts", "New version", "Drift began"}
     assert all(a["datasource"] == DATASOURCE for a in board["annotations"]["list"])
     assert any("docs/runbooks" in link.get("url", "") for link in board["links"])
+
+
+@each_board
+def test_drift_is_marked_where_the_change_began_not_where_the_verdict_fell(board):
+    """Grafana takes the value as the time only where it is told to."""
+    by_value = {a["name"] for a in board["annotations"]["list"] if a.get("useValueForTime")}
+
+    assert by_value == {"Drift began"}
+
+
+def test_models_of_one_name_in_two_namespaces_are_two_rows():
+    [table] = [panel for panel in BOARDS["inference-fleet.json"]["panels"] if panel["title"] == "Models"]
+    links = {
+        o["matcher"]["options"]: p["value"][0]["url"]
+        for o in table["fieldConfig"]["overrides"]
+        for p in o["properties"]
+        if p["id"] == "links"
+    }
+
+    for target in table["targets"]:
+        assert promql.kept(target["expr"]) - {"le"} == {"model_name", "namespace", "cluster"}
+    assert set(links) == {"model_name", "namespace"}
+    assert "var-namespace=${__value.raw}&" in links["namespace"]
+    assert "var-model=${__data.fields.model_name}&" in links["namespace"]
 
 
 @each_board

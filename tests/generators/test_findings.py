@@ -6,6 +6,8 @@ import pytest
 
 from sidecar.generators.boards.findings import findings
 from sidecar.generators.boards.objectives import alerts
+from sidecar.generators.boards.predictions import detections, drift_now
+from sidecar.generators.links import Links
 from tests.generators.tools import run
 
 OF = 'namespace="ml",job="m",model_name="churn",model_version="3"'
@@ -48,12 +50,12 @@ INCIDENTS = {
 }
 
 
-def asked(panel):
-    """The query of a panel, with every choice left open."""
-    expr = panel.build().targets[0].expr
+def asked(panel, at=0):
+    """A query of a panel, with every choice left open."""
+    expr = panel.build().targets[at].expr
     for variable, every in {"$cluster": ".*", "$namespace": ".*", "$job": ".+", "$model": ".+"}.items():
         expr = expr.replace(variable, every)
-    return expr.replace("$__rate_interval", "5m")
+    return expr.replace("$__rate_interval", "5m").replace("$__range", "9m")
 
 
 def check(series, expr, samples, directory):
@@ -118,3 +120,47 @@ def test_tiers_of_one_objective_are_one_row_since_the_first_and_what_informs_is_
         },
     ]
     check(series, asked(alerts()), samples, tmp_path)
+
+
+COLUMN = f'{OF},kind="feature",name='
+# Two replicas hold a verdict of age, of three that serve; of size each found a change, and no verdict stands.
+DRIFTING = {
+    f'inference_drift_active{{{COLUMN}"age",level="page",instance="a"}}': "1x10",
+    f'inference_drift_active{{{COLUMN}"age",level="page",instance="b"}}': "1x10",
+    f'inference_drift_active{{{COLUMN}"age",level="page",instance="c"}}': "0x10",
+    f'inference_drift_active{{{COLUMN}"age",level="ticket",instance="a"}}': "0x10",
+    f'inference_drift_active{{{COLUMN}"size",level="page",instance="a"}}': "0x10",
+    f'inference_drift_active_since_timestamp_seconds{{{COLUMN}"age",instance="a"}}': "400x10",
+    f'inference_drift_active_since_timestamp_seconds{{{COLUMN}"age",instance="b"}}': "300x10",
+    f'inference_drift_detections_total{{{COLUMN}"age",instance="a"}}': "0+1x10",
+    f'inference_drift_detections_total{{{COLUMN}"age",instance="b"}}': "0x10",
+    f'inference_drift_detections_total{{{COLUMN}"size",instance="a"}}': "0+3x10",
+}
+AGE, SIZE = (f'{{model_name="churn",kind="feature",name="{name}"' for name in ("age", "size"))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("since", 300_000), ("replicas", 2 / 3), ("changes", 9)], ids=str
+)
+def test_of_each_verdict_that_stands_it_says_since_when_on_how_many_and_how_often(column, value, tmp_path):
+    at = ["since", "replicas", "changes"].index(column)
+    said = [{"labels": f'{AGE},level="page"}}', "value": round(value * 1e6)}]
+
+    check(DRIFTING, f"round(1e6 * ({asked(drift_now(Links()), at)}))", said, tmp_path)
+
+
+def test_columns_that_go_on_changing_are_named_whether_or_not_a_verdict_stands(tmp_path):
+    said = [
+        {"labels": f"{AGE}}}", "value": 86400 // 60},
+        {"labels": f"{SIZE}}}", "value": 3 * 86400 // 60},
+    ]
+
+    check(DRIFTING, f"round({asked(detections())})", said, tmp_path)
+
+
+def test_where_nothing_changes_the_graph_says_none(tmp_path):
+    series = {
+        'sidecar_build_info{job="m"}': "1x10",
+        f'inference_drift_detections_total{{{COLUMN}"age",instance="a"}}': "0x10",
+    }
+    check(series, asked(detections()), [{"labels": '{name="none"}', "value": 0}], tmp_path)

@@ -27,7 +27,7 @@ def _versions(links: Links) -> Panel:
         Column("errors", share_or_none(catalog.REQUESTS, BAD_OUTCOMES, *_OF), "percentunit"),
         Column("p99", quantile_of("0.99", catalog.REQUEST_DURATION, *_OF), "s"),
     ]
-    return overview(about, _OF, columns, width=12, height=8, link=links.board(VERSIONS_UID))
+    return overview(about, _OF, columns, width=12, height=8, links={_OF[0]: links.board(VERSIONS_UID)})
 
 
 def shares() -> Panel:

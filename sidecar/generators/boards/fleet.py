@@ -40,7 +40,9 @@ from sidecar.generators.links import FLEET_UID, MODEL_UID, Links
 _ABOUT = "Every model in one table: traffic, failures, budgets, features, drift, versions, alerts."
 _FEW_ERRORS: Steps = ((None, GREEN), (0.001, AMBER), (0.01, RED))
 _NONE: Steps = ((None, GREEN), (1, AMBER))
-_BY = "model_name"
+# Two namespaces may each have a model of this name; a label that is not there makes no column.
+_BY = ("model_name", "namespace", "cluster")
+_NAME = "{{model_name}} {{namespace}} {{cluster}}"
 
 
 def build(links: Links) -> builders.Dashboard:
@@ -54,7 +56,7 @@ def build(links: Links) -> builders.Dashboard:
 
 
 def _numbers() -> list[Panel]:
-    models = f"count(count by (model_name) ({catalog.MODEL_INFO.name}{{{MODEL}}}))"
+    models = f"count(count by ({', '.join(_BY)}) ({catalog.MODEL_INFO.name}{{{MODEL}}}))"
     errors = About("Errors", "Share of all exchanges that a server failed, cut or never got.", "percentunit")
     return [
         number(About("Models seen", "Models that sidecars know.", "none"), Query(models, "models"),
@@ -71,52 +73,53 @@ def _numbers() -> list[Panel]:
 def _models(links: Links) -> Panel:
     about = About(
         "Models",
-        "One row for each model, the least healthy first; its name opens it. Drifting: features and outputs "
-        "with a verdict. Highest PSI: of a column, all replicas together. A dash: nothing to measure it by.",
+        "One row for each model of each namespace, the least healthy first; its name opens the model, its "
+        "namespace that of this one only. Drifting: features and outputs with a verdict. Highest PSI: of a "
+        "column, all replicas together. A dash: nothing to measure it by.",
         "none",
     )
     return overview(
         about,
-        (_BY,),
+        _BY,
         _columns(),
         width=24,
         height=12,
-        link=links.board(MODEL_UID),
+        links={"model_name": links.board(MODEL_UID), "namespace": links.board_of_namespace(MODEL_UID)},
         worst="health",
         highest=False,
     )
 
 
 def _columns() -> list[Column]:
-    complete = f"{rate(catalog.ROWS_COMPLETE, _BY)} / {rate(catalog.ROWS, _BY)}"
-    drifting = f"sum by (model_name) ({gauge(catalog.DRIFT_ACTIVE, _BY, 'kind', 'name')})"
-    versions = f"count by (model_name) ({gauge(catalog.MODEL_INFO, _BY, 'model_version', how='count')})"
-    replicas = f"count by (model_name) ({gauge(catalog.MODEL_INFO, _BY, 'instance', how='count')})"
+    by = f"by ({', '.join(_BY)})"
+    complete = f"{rate(catalog.ROWS_COMPLETE, *_BY)} / {rate(catalog.ROWS, *_BY)}"
+    drifting = f"sum {by} ({gauge(catalog.DRIFT_ACTIVE, *_BY, 'kind', 'name')})"
+    versions = f"count {by} ({gauge(catalog.MODEL_INFO, *_BY, 'model_version', how='count')})"
+    replicas = f"count {by} ({gauge(catalog.MODEL_INFO, *_BY, 'instance', how='count')})"
     return [
-        Column("health", recorded(HEALTH, _BY), "percentunit", SCORE),
-        Column("requests", rate(catalog.REQUESTS, _BY), "reqps"),
-        Column("errors", share_or_none(catalog.REQUESTS, BAD_OUTCOMES, _BY), "percentunit", _FEW_ERRORS),
-        Column("p99", quantile_of("0.99", catalog.REQUEST_DURATION, _BY), "s"),
+        Column("health", recorded(HEALTH, *_BY), "percentunit", SCORE),
+        Column("requests", rate(catalog.REQUESTS, *_BY), "reqps"),
+        Column("errors", share_or_none(catalog.REQUESTS, BAD_OUTCOMES, *_BY), "percentunit", _FEW_ERRORS),
+        Column("p99", quantile_of("0.99", catalog.REQUEST_DURATION, *_BY), "s"),
         Column(
-            "first token p99", quantile_of("0.99", catalog_generation.GEN_AI_TIME_TO_FIRST_TOKEN, _BY), "s"
+            "first token p99", quantile_of("0.99", catalog_generation.GEN_AI_TIME_TO_FIRST_TOKEN, *_BY), "s"
         ),
-        Column("availability burn", burn("availability", _BY), "none", BURNING),
+        Column("availability burn", burn("availability", *_BY), "none", BURNING),
         Column("rows complete", complete, "percentunit", ((None, RED), (0.99, AMBER), (0.999, GREEN))),
         Column("drifting", drifting, "none", _NONE),
-        Column("highest PSI", f"max by (model_name) ({psi(_BY, 'kind', 'name')})", "none", PSI),
-        Column("alerts", firing("", _BY), "none", _NONE),
+        Column("highest PSI", f"max {by} ({psi(*_BY, 'kind', 'name')})", "none", PSI),
+        Column("alerts", firing("", *_BY), "none", _NONE),
         Column("versions", versions, "none"),
         Column("replicas", replicas, "none"),
     ]
 
 
 def _graphs() -> list[Panel]:
-    name = "{{model_name}}"
     errors = About("Error ratio by model", "Share that the server failed, cut or never got.", "percentunit")
     p99 = About("Latency by model, p99", "Of unary exchanges: last byte in to last byte out.", "s")
     return [
         graph(About("Requests by model", "Inference exchanges a second.", "reqps"),
-              Query(rate(catalog.REQUESTS, _BY), name), width=8, stacked=True),
-        graph(errors, Query(share_or_none(catalog.REQUESTS, BAD_OUTCOMES, _BY), name), width=8),
-        graph(p99, quantile("0.99", catalog.REQUEST_DURATION, _BY), width=8),
+              Query(rate(catalog.REQUESTS, *_BY), _NAME), width=8, stacked=True),
+        graph(errors, Query(share_or_none(catalog.REQUESTS, BAD_OUTCOMES, *_BY), _NAME), width=8),
+        graph(p99, quantile("0.99", catalog.REQUEST_DURATION, *_BY), width=8),
     ]  # fmt: skip

@@ -10,8 +10,8 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
 from sidecar import catalog
-from sidecar.generators.boards.panels import DATASOURCE, RED, Panel
-from sidecar.generators.boards.queries import ALERTS, INSTALLATION, MODEL
+from sidecar.generators.boards.panels import AMBER, DATASOURCE, RED, Panel
+from sidecar.generators.boards.queries import ALERTS, INSTALLATION, MODEL, drift_began
 from sidecar.generators.links import Links
 
 TAG = "inference-sidecar"
@@ -104,9 +104,12 @@ def _links(links: Links) -> list[builders.DashboardLink]:
 def _annotations() -> list[builders.AnnotationQuery]:
     versions = f"count by (model_name, model_version) ({catalog.MODEL_INFO.name}{{{MODEL}}})"
     new = f"{versions} unless {versions.replace('}', '} offset 5m', 1)}"
+    began = drift_began("model_name", "kind", "name")
+    drift = _annotation("Drift began", began, "{{name}} {{kind}} {{model_name}}", AMBER)
     return [
         _annotation("Alerts", ALERTS, "{{alertname}}", RED),
         _annotation("New version", new, "{{model_name}} {{model_version}}", "blue"),
+        drift.use_value_for_time(True),
     ]
 
 

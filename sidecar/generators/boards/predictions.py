@@ -2,32 +2,64 @@
 
 from sidecar import catalog
 from sidecar.generators.boards.panels import AMBER, GREEN, PSI, RED, About, Panel, Query, graph
-from sidecar.generators.boards.queries import FLEET_PSI, MODEL, gauge, psi, rate
-from sidecar.generators.boards.tables import listing
+from sidecar.generators.boards.queries import FLEET_PSI, MODEL, drift_began, gauge, or_none, psi, rate
+from sidecar.generators.boards.tables import Column, overview
 from sidecar.generators.links import Links
 
 _OF = ("model_name", "output")
-_VERDICT = ("model_name", "kind", "name", "level")
+_COLUMN = ("model_name", "kind", "name")
+_VERDICT = (*_COLUMN, "level")
+_NAMED = "{{name}} {{kind}} {{model_name}}"
 
 
 def predictions(links: Links) -> list[Panel]:
     """The panels of the row."""
-    return [drift_now(links), drift_scores(), classes(), unusable(links)]
+    return [drift_now(links), drift_scores(), detections(), classes(), unusable(links)]
 
 
 def drift_now(links: Links) -> Panel:
-    """Standing verdicts."""
+    """Standing verdicts, and since when."""
     about = About(
         "Drift now",
-        "Features and outputs whose verdict stands, and on what share of the replicas: half are an alert.",
-        "percentunit",
+        "Verdicts that stand, the oldest first: it is often the cause. Since when: where the change began. "
+        "On what share of the replicas: half are an alert. How often all replicas together found a change "
+        "of this column in the chosen range: several are a value that comes and goes.",
+        "none",
         links.runbook("InferenceDrift"),
     )
-    verdicts = gauge(catalog.DRIFT_ACTIVE, "model_name", "kind", "name", "level", how="avg")
-    query = Query(f"sort_desc({verdicts} > 0)")
-    return listing(
-        about, query, width=12, order=(*_VERDICT, "replicas"), value="replicas", otherwise="no drift"
+    rows = [
+        Column("since", _of_standing(drift_began(*_COLUMN)), "dateTimeFromNow"),
+        Column("replicas", f"{gauge(catalog.DRIFT_ACTIVE, *_VERDICT, how='avg')} > 0", "percentunit"),
+        Column("changes", _of_standing(_found("increase")), "none"),
+    ]
+    return overview(
+        about, _VERDICT, rows, width=12, height=8, worst="since", highest=False, otherwise="no drift"
     )
+
+
+def _of_standing(expr: str) -> str:
+    """`expr`, which keeps `_COLUMN`, for each verdict that stands."""
+    standing = f"{gauge(catalog.DRIFT_ACTIVE, *_VERDICT)} == 1"
+    return f"({standing}) * on ({', '.join(_COLUMN)}) group_left () ({expr})"
+
+
+def _found(how: str, at: str = "") -> str:
+    """Changes that detectors found in the chosen range, on all replicas: their `rate` or `increase`."""
+    found = f"{catalog.DRIFT_DETECTIONS.name}{{{MODEL}}}[$__range]{at}"
+    return f"sum by ({', '.join(_COLUMN)}) ({how}({found}))"
+
+
+def detections() -> Panel:
+    """How often changes are found."""
+    about = About(
+        "Changes found a day, highest five",
+        "Detections of all replicas together, before any gate, over as long as the chosen range. One alone "
+        "notifies nobody. A column that goes on changing has no usual to be compared with.",
+        "none",
+    )
+    # The five highest of the whole range, not five others at every step.
+    rate_a_day = f"86400 * {_found('rate')} and topk(5, {_found('rate', ' @ end()')} > 0)"
+    return graph(about, Query(or_none(rate_a_day, "name"), _NAMED), width=8)
 
 
 def drift_scores() -> Panel:
@@ -39,14 +71,14 @@ def drift_scores() -> Panel:
         "notifies nobody: the verdict also asks for corroboration.",
         "none",
     )
-    of = _VERDICT[:3]
+    of = _COLUMN
     # The five highest of the whole range, not five others at every step.
     one = f"""{catalog.DRIFT_SCORE.name}{{{MODEL},method="psi"}}"""
     every, worst = (
         f"max by ({', '.join(of)}) (max_over_time({series}[$__range] @ end()))"
         for series in (f"{FLEET_PSI}{{{MODEL}}}", one)
     )
-    query = Query(f"({psi(*of)}) and topk(5, {every} or {worst})", "{{name}} {{kind}} {{model_name}}")
+    query = Query(f"({psi(*of)}) and topk(5, {every} or {worst})", _NAMED)
     return graph(about, query, width=12, steps=PSI)
 
 
@@ -57,7 +89,7 @@ def classes() -> Panel:
     )
     counted = rate(catalog.PREDICTIONS, *_OF, "class", where='class!=""')
     query = Query(counted, "{{class}} {{output}} {{model_name}}")
-    return graph(about, query, width=12, stacked=True)
+    return graph(about, query, width=8, stacked=True)
 
 
 def unusable(links: Links) -> Panel:
@@ -74,4 +106,4 @@ def unusable(links: Links) -> Panel:
     # At zero where there is nothing to complain of: without it, "no data" would be the good news.
     query = f"{shares} or on (model_name, output) 0 * {every}"
     steps = ((None, GREEN), (0.01, AMBER), (0.1, RED))
-    return graph(about, Query(query, "{{output}} {{reason}} {{model_name}}"), width=12, steps=steps)
+    return graph(about, Query(query, "{{output}} {{reason}} {{model_name}}"), width=8, steps=steps)

@@ -106,6 +106,14 @@ def psi(*by: str, where: str = "") -> str:
     return f"{recorded(FLEET_PSI, *by, where=where, how='max')} or {one}"
 
 
+def drift_began(*by: str) -> str:
+    """When the changes began about which verdicts stand, as Grafana counts: milliseconds since the epoch.
+
+    Of replicas that differ the earliest.
+    """
+    return f"1000 * {gauge(catalog.DRIFT_ACTIVE_SINCE, *by, how='min')}"
+
+
 def firing(severity: str = "", *by: str) -> str:
     """How many pages and tickets fire now, or how many of a severity, for each `by`."""
     selector = f'{ALERTS[:-1]},severity="{severity}"}}' if severity else TROUBLE

@@ -3,7 +3,7 @@
 All of them ask instant queries in the format of tables; Grafana joins the answers with transformations.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import barchart, table
@@ -20,6 +20,10 @@ from sidecar.generators.boards.panels import (
     runbook,
     target,
 )
+
+# A cell that nothing is known for.
+_NOTHING = "–"
+_NO_LINKS: Mapping[str, str] = {}
 
 
 def listing(
@@ -68,29 +72,32 @@ def overview(
     *,
     width: int,
     height: int,
-    link: str = "",
+    links: Mapping[str, str] = _NO_LINKS,
     worst: str = "",
     highest: bool = True,
+    otherwise: str = _NOTHING,
 ) -> Panel:
     """A row for each combination of the labels `key`, with a column for each query.
 
-    All queries must keep exactly these labels. `link` is where the first label leads; `${__value.raw}`
-    in it becomes the label's value. The rows with the `highest` (or lowest) value in the column `worst` come
-    first.
+    All queries must keep exactly these labels. `links` says where a click on a label leads;
+    `${__value.raw}` in it becomes the label's value. The rows with the `highest` (or lowest) value in the
+    column `worst` come first. `otherwise` is shown instead of a table without rows.
     """
-    panel = table.Panel().no_value("–")
+    panel = table.Panel().no_value(otherwise)
     panel.title(about.title).description(about.description).unit(about.unit).datasource(DATASOURCE)
     names = {f"Value #{chr(ord('A') + index)}": column.title for index, column in enumerate(columns)}
     for index, column in enumerate(columns):
         panel.with_target(_rows(column.expr, index))
         panel.override_by_name(column.title, _look(column))
+    if otherwise != _NOTHING:
+        panel.override_by_regexp(".*", [dashboard.DynamicConfigValue(id_val="noValue", value=_NOTHING)])
     panel.with_transformation(dashboard.DataTransformerConfig(id_val="merge", options={}))
     panel.with_transformation(_organize(("Time",), names, (*key, *names)))
     if worst:
         panel.with_transformation(_sorted(worst, down=highest))
-    if link:
-        opens = [{"title": "Open", "url": link, "targetBlank": False}]
-        panel.override_by_name(key[0], [dashboard.DynamicConfigValue(id_val="links", value=opens)])
+    for label, url in links.items():
+        opens = [{"title": "Open", "url": url, "targetBlank": False}]
+        panel.override_by_name(label, [dashboard.DynamicConfigValue(id_val="links", value=opens)])
     return panel.links(runbook(about)).span(width).height(height)
 
 
