@@ -9,10 +9,13 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from sidecar import __version__
-from sidecar.errors import SidecarError
+from sidecar.errors import SidecarError, silence, tell
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 _SETTINGS_NOTE = """Flags win over variables, variables over the file.
 Every key of the file is a variable too: slos.latency.threshold is SIDECAR_SLOS__LATENCY__THRESHOLD."""
@@ -35,18 +38,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         return _call(chosen)
     except SidecarError as error:
-        print(error, file=sys.stderr)
+        tell(error)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         # The reader of our output left (| head): nothing to say, and nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout.fileno())
         return 1
     except OSError as error:
         # A full disk below our output, or no more descriptors: the user's machine, not a fault of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"sidecar: {error.strerror or error}", file=sys.stderr)
+        silence(sys.stdout.fileno())
+        tell(f"sidecar: {error.strerror or error}")
         return 1
 
 
@@ -71,10 +74,21 @@ def _call(chosen: argparse.Namespace) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line instead of a screen of usage."""
+    """Says what is wrong in one line instead of a screen of usage, and does not hide a full disk."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        tell(f"{self.prog}: {message} (see {self.prog} --help)")
+        sys.exit(2)
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        if message:
+            tell(message.rstrip("\n"))
+        sys.stdout.flush()  # or what goes wrong there is told by the interpreter, with a traceback
+        sys.exit(status)
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        """argparse's own forgets that it could not write."""
+        (file or sys.stderr).write(message)
 
 
 def _parser() -> _Parser:

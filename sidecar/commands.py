@@ -7,14 +7,13 @@ import argparse
 import os
 import platform
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sidecar import __version__
 from sidecar.address import Address
-from sidecar.errors import UsageError
+from sidecar.errors import UsageError, tell
 
 if TYPE_CHECKING:
     from sidecar.config import Settings
@@ -83,7 +82,7 @@ def _settings(chosen: argparse.Namespace, *, upstream: bool = False, references:
     check = _load_reference if references else None
     settings = config.load(_config_path(chosen), os.environ, flags, upstream=upstream, reference=check)
     for warning in settings.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        tell(f"warning: {warning}")
     return settings
 
 

@@ -173,11 +173,10 @@ def test_a_profile_is_built_and_summed_up(tmp_path):
     assert printed.stdout == (tmp_path / "reference.json").read_text() or printed.stdout.startswith("{")
 
 
-def test_a_reader_that_leaves_early_gets_no_traceback():
-    command = f"{sys.executable} -m sidecar rules -o - | head -1"
-    root = str(Path(__file__).parents[1])
-    left = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, cwd=root)
-    assert left.stderr == ""
+@pytest.mark.parametrize("arguments", ["rules -o -", "dashboards -o -", "--help", "version"])
+def test_a_reader_that_leaves_early_gets_no_traceback(arguments):
+    # It is gone before Python has begun.
+    assert shell(f"sidecar {arguments} | true").stderr == ""
 
 
 def test_help_is_fast_because_nothing_heavy_is_imported():
@@ -202,12 +201,35 @@ def test_closed_standard_streams_change_nothing(closed):
     assert (shown.returncode, shown.stderr) == (0, "")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_full_disk_below_our_output_is_a_sentence():
-    command = f"{sys.executable} -m sidecar check > /dev/full"
-    root = str(Path(__file__).parents[1])
-    failed = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, cwd=root)
+NO_FULL_DISK = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+
+
+def shell(command: str, unbuffered: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", command.replace("sidecar ", f"{sys.executable} -m sidecar ", 1)],
+        capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[1],
+        env={"PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": unbuffered},
+    )  # fmt: skip
+
+
+@NO_FULL_DISK
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", ["check", "version", "--version", "--help", "run --help", "rules -o -"])
+def test_a_full_disk_below_our_output_is_a_sentence(arguments, unbuffered):
+    failed = shell(f"sidecar {arguments} > /dev/full", unbuffered)
     assert (failed.returncode, failed.stderr) == (1, "sidecar: No space left on device\n")
+
+
+@NO_FULL_DISK
+@pytest.mark.parametrize("arguments", ["check --config nowhere", "check --nonsense", "run"])
+def test_a_full_disk_below_our_complaints_changes_no_exit_code(arguments):
+    assert shell(f"sidecar {arguments} 2> /dev/full").returncode == 2
+
+
+@NO_FULL_DISK
+def test_a_warning_that_cannot_be_written_stops_nobody():
+    done = shell("SIDECAR_NOTHING=1; export SIDECAR_NOTHING; exec sidecar check 2> /dev/full")
+    assert (done.returncode, done.stdout[:24]) == (0, "the configuration is fin")
 
 
 @pytest.mark.parametrize("way", ["CLOUDEVENTS", "EXT_PROC"])
