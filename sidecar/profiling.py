@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from sidecar.counting import counted
 from sidecar.errors import UsageError
 from sidecar.names import clean
 from sidecar.profiles.read import build_profile
@@ -33,9 +34,8 @@ def profile(
     console.print(_table("feature", reference.features))
     if reference.outputs:
         console.print(_table("output", reference.outputs))
-    console.print(
-        f"{reference.rows} rows; {'' if output == '-' else f'wrote {output}, '}bins {reference.profile}"
-    )
+    wrote = "" if output == "-" else f"wrote {output}, "
+    console.print(f"{counted(reference.rows, 'row')}; {wrote}bins {reference.profile}")
     return 0
 
 

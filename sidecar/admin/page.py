@@ -25,6 +25,7 @@ from sidecar.admin.figures import (
     whole,
 )
 from sidecar.admin.style import CSS
+from sidecar.counting import counted
 
 # Often enough to watch an incident, seldom enough to read a line.
 REFRESH_SECONDS = 5
@@ -208,7 +209,8 @@ def _not_seen(lost: Row) -> str:
         "n:lately": lambda row: whole(row["recent"]),
         "n:in all": lambda row: whole(row["total"]),
     }
-    blind = f"{whole(lost['blind_connections'])} of {whole(lost['connections'])} connections blind"
+    of = counted(lost["connections"], "connection")
+    blind = f"{whole(lost['blind_connections'])} of {of} blind"
     return _table("Not in these numbers", blind, columns, rows, empty="Everything was seen.")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sidecar.counting import counted
 from sidecar.decoders import columns
 from sidecar.decoders.decoder import Undecodable
 from sidecar.inference import Undecoded
@@ -47,7 +48,7 @@ def read(datatype: str, count: int, data: bytes | memoryview) -> Array | list[An
     if dtype is None:
         raise Undecodable(Undecoded.SHAPE, "a tensor is of no known datatype")
     if count * dtype.itemsize != len(data):
-        raise Undecodable(Undecoded.SHAPE, f"{len(data)} bytes are not {count} elements of {datatype}")
+        raise Undecodable(Undecoded.SHAPE, _not(len(data), count, datatype))
     values: Array = np.frombuffer(data, dtype)
     if datatype == "BOOL":
         return values.astype(np.bool_)
@@ -62,14 +63,14 @@ def _widened(halves: Array) -> Array:
 def _texts(count: int, data: bytes | memoryview) -> list[Any]:
     size = len(data)
     if count * _LENGTH_BYTES > size:
-        raise Undecodable(Undecoded.SHAPE, f"{size} bytes are too few for {count} elements of BYTES")
+        raise Undecodable(Undecoded.SHAPE, _not(size, count, "BYTES"))
     columns.check_cells(count)
     try:
         found = _elements(count, bytes(data), bytes.decode)
     except UnicodeDecodeError:
         found = _elements(count, bytes(data), text_of)
     if found is None:
-        raise Undecodable(Undecoded.SHAPE, f"{size} bytes are not {count} elements of BYTES")
+        raise Undecodable(Undecoded.SHAPE, _not(size, count, "BYTES"))
     return found
 
 
@@ -92,3 +93,7 @@ def text_of(element: bytes | memoryview) -> str:
         return str(element, "utf-8")
     except UnicodeDecodeError:
         return BINARY
+
+
+def _not(size: int, count: int, datatype: str) -> str:
+    return f"{counted(size, 'byte')} cannot be {counted(count, 'element')} of {datatype}"

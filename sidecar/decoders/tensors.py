@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from sidecar.counting import counted
 from sidecar.decoders import columns, summaries
 from sidecar.decoders.decoder import Undecodable
 from sidecar.inference import Column, Undecoded, Values
@@ -44,7 +45,9 @@ def columns_of_flat(name: str, shape: Any, values: list[Any] | npt.NDArray[Any])
     """
     rows, size = extent_of(shape)
     if size != len(values):
-        raise Undecodable(Undecoded.SHAPE, f"the shape says {size} values, the data has {len(values)}")
+        raise Undecodable(
+            Undecoded.SHAPE, f"the shape says {counted(size, 'value')}, the data has {len(values)}"
+        )
     if not size:
         return rows, []
     width = size // rows

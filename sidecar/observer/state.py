@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sidecar import catalog, clock
+from sidecar.counting import counted
 from sidecar.errors import ConfigError, said
 from sidecar.metric import Metric
 from sidecar.monitors import drift_state
@@ -112,8 +113,8 @@ class State:
         went_on = pipeline.drift.restore(document["drift"], lambda at: at + shift, now)
         pipeline.quality.restore(document.get("quality", {}), now)
         pipeline.problems.restore(document.get("problems", []), lambda at: at + shift)
-        said = len(found), len(learning), len(went_on)
-        log.info("state: %d learnt references, %d being learnt, drift of %d models goes on", *said)
+        learnt, models = counted(len(found), "learnt reference"), counted(len(went_on), "model")
+        log.info("state: %s, %d being learnt, drift of %s goes on", learnt, len(learning), models)
 
     def _restore_labels(self, document: Any) -> None:
         self._pipeline.labels.restore(saved_labels.decoded(document))
@@ -127,7 +128,7 @@ class State:
         observer = self._pipeline.observer
         restored = saved_series.Restored(self._pipeline.registry, clock.monotonic())
         observer.expiring = (*observer.expiring, restored)
-        log.info("state: %d series go on", count)
+        log.info("state: going on with %d series", count)
 
     def _wanted(self, metric: Metric, labels: Labels) -> bool:
         """Not the bins of a reference that is no longer in use: nobody would ever take them away."""

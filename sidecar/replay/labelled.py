@@ -5,6 +5,7 @@ What it is not: drift; a label is no feature, and no reference is needed. The tr
 is (classes, scores, numbers) is decided chunk by chunk, so the task stands beside the figures.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,13 @@ class LabelledRows:
         self._row = 0
         self._waiting: list[Pairs] = []
         self._falling = Falling(Task.UNCLEAR)
+        self._unclear: Counter[str] = Counter()
+
+    @property
+    def unclear(self) -> str:
+        """Why no chunk at all could be judged: `labels` (there are none), `predictions` or `classes`."""
+        why = self._unclear.most_common(1)
+        return why[0][0] if why and self._unclear.total() == len(self.chunks) else ""
 
     def feed(self, rows: int, outputs: Mapping[str, Values], labels: Values) -> None:
         """Take `rows` more rows."""
@@ -76,6 +84,8 @@ class LabelledRows:
 
     def _watch(self, labelled: Pairs, task: Task, known: "np.ndarray[Any, Any]") -> None:
         if task is Task.UNCLEAR:
+            predicted = (labelled.predicted_kinds != NONE).any()
+            self._unclear["labels" if not len(labelled) else "classes" if predicted else "predictions"] += 1
             return
         if self._falling.task is not task:
             self._falling = Falling(task)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sidecar.config import Settings
+from sidecar.counting import counted
 from sidecar.errors import UsageError
 from sidecar.ingest.files import read_exchanges
 from sidecar.observer.pipeline import load_references
@@ -31,6 +32,13 @@ from sidecar.replay.times import Clock
 
 # What one row monitor takes a fraction of a second for, and the portion in which a file is read.
 _READ_ROWS = 5_000
+# Why no row could be judged by its label, and what would help.
+_UNCLEAR = {
+    "labels": "no row has a label in {!r}, so there is nothing to judge; give another --label",
+    "predictions": "no prediction that has a label in {!r} is a value; give another --prediction",
+    "classes": "predictions are fractions and the labels in {!r} texts, so nobody can tell which are right; "
+    "name the class that a score is the probability of (quality.positive), or give another --label",
+}
 
 
 class Replayed(NamedTuple):
@@ -82,12 +90,14 @@ def _rows(
     replaying = RowReplay(references, policies, model, chunk_rows)
     labelled = LabelledRows(policies.of(model), chunk_rows)
     seen: set[str] = set()
+    names = ""
     clock = Clock()
     began = time.perf_counter()
     with _bar(data) as progress:
         for portion in read_rows(data, reference, roles, min(chunk_rows, _READ_ROWS), progress, clock):
             replaying.feed(portion.rows, portion.features, portion.outputs, portion.times)
             seen.update(portion.outputs)
+            names = portion.names
             if portion.labels is not None:
                 labelled.feed(portion.rows, portion.predictions, portion.labels)
     replaying.finish()
@@ -106,7 +116,9 @@ def _rows(
     head |= {"problems": _shown(replaying.problems), "timestamp": timestamp if clock.known else None}
     if roles.label:
         if not labelled.chunks:
-            _say("there is no prediction to compare the labels with; give --prediction")
+            _say(f"there is no prediction to compare the labels with; give --prediction: {data} has {names}")
+        elif labelled.unclear:
+            _say(f"{_UNCLEAR[labelled.unclear].format(roles.label)}: {data} has {names}")
         head |= {"quality": labelled.chunks, "quality_changes": labelled.changes}
     return Replayed(head, replaying.findings, models=False)
 
@@ -125,12 +137,13 @@ def _of_times(data: str, timestamp: str, clock: Clock) -> Iterator[str]:
     elif not clock.known:
         yield f"no value of {timestamp} says a time (ISO 8601, or a number since 1970): {unknown}"
     elif clock.unread:
-        yield f"{clock.unread} values of {timestamp} say no time: their rows count as of the time before"
+        says, rows = f"value of {timestamp} says no time: its row counts", "their rows count"
+        says = counted(clock.unread, says, f"values of {timestamp} say no time: {rows}")
+        yield f"{says} as of the time before"
     if clock.back:
-        yield (
-            f"{clock.back} rows are more than an hour older than one before them and count as of the latest"
-            f" time so far; live rows come in order: sort the file by {timestamp}"
-        )
+        older = "more than an hour older than one before"
+        back = counted(clock.back, f"row is {older} it and counts", f"rows are {older} them and count")
+        yield (f"{back} as of the latest time so far; live rows come in order: sort the file by {timestamp}")
 
 
 def _exchanges(data: str, settings: Settings, chunk_rows: int) -> Replayed:
@@ -162,9 +175,8 @@ def _head(
 
 def _learnt(learning: int) -> str:
     if learning:
-        return (
-            f"no reference, and {learning} rows are too few to learn one ({LEARN_ROWS}): nothing was judged"
-        )
+        rows = counted(learning, "row is", "rows are")
+        return f"no reference, and {rows} too few to learn one ({LEARN_ROWS}): nothing was judged"
     return f"no reference was given: the first {LEARN_ROWS} rows are it, right or wrong; the rest was judged"
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sidecar.catalog_labels import RATIOS, VALUES
+from sidecar.counting import counted
 from sidecar.names import clean
 from sidecar.replay.findings import SCORES, Findings
 
@@ -34,11 +35,12 @@ def show(head: dict[str, Any], findings: Findings) -> None:
         )
     rate = head["rows"] / max(head["seconds"], 1e-9)
     said = (
-        f"{len(loud)} tickets and pages" if loud else "no ticket, no page",
-        f"{len(head['detections']) - len(loud)} events",
-        f"{len(head['problems'])} problems with the data" if head["problems"] else "no problem with the data",
+        counted(len(loud), loud[0]["level"], "tickets and pages") if loud else "no ticket, no page",
+        counted(len(head["detections"]) - len(loud), "event"),
+        f"{counted(len(head['problems']), 'problem') if head['problems'] else 'no problem'} with the data",
     )
-    console.print(f"{head['rows']} rows in {head['seconds']:.2f} s ({rate:,.0f} rows/s):", *said, sep="\n  ")
+    rows = counted(head["rows"], "row")
+    console.print(f"{rows} in {head['seconds']:.2f} s ({rate:,.0f} rows/s):", *said, sep="\n  ")
 
 
 def _detections(detections: list[dict[str, Any]]) -> Table:

@@ -102,7 +102,7 @@ def test_rows_come_in_chunks_and_progress_ends_at_the_end(tmp_path: Path):
     ("name", "content", "sentence"),
     [
         ("rows.txt", "a\n1\n", "unknown kind of file; give .csv, .jsonl"),
-        ("rows.csv", "a,b\n1\n", "line 2: 1 cells, but the header names 2"),
+        ("rows.csv", "a,b\n1\n", "line 2: 1 cell, but the header names 2"),
         ("rows.csv", "a,a\n1,2\n", "the column 'a' is there twice"),
         ("rows.csv", b"a\n\xff\xfe\n", "is not UTF-8 text"),
         ("rows.csv", 'a\n"' + "x" * 1_000_100, "line"),

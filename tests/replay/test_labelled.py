@@ -50,3 +50,11 @@ def test_the_output_that_is_judged_can_be_named():
     nowhere.feed(40, {"a": ["x"] * 40}, ["y"] * 40)
     nowhere.finish()
     assert nowhere.chunks == []
+
+
+def test_a_recording_is_unclear_only_if_no_chunk_could_be_judged():
+    texts, classes = ["a", "b"] * 50, [0, 1] * 50
+    assert labelled([0.5] * 100, texts).unclear == "classes"
+    assert labelled([None] * 100, texts).unclear == "predictions"
+    assert labelled([0.5] * 100, [None] * 100).unclear == "labels"
+    assert labelled([0.5] * 200, [None] * 100 + classes, chunk=100).unclear == ""

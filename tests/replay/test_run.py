@@ -221,7 +221,7 @@ def test_without_a_time_the_same_rows_raise_tickets_and_it_says_why(of_two_days,
             ["noon"] * 80,
             "no value of at says a time (ISO 8601, or a number since 1970): hours of the day are",
         ),
-        (["2024-01-01"] * 79 + ["?"], "1 values of at say no time: their rows count as of the time before"),
+        (["2024-01-01"] * 79 + ["?"], "1 value of at says no time: its row counts as of the time before"),
         (
             ["2024-01-02"] * 70 + ["2024-01-01"] * 10,
             "10 rows are more than an hour older than one before them",
@@ -232,6 +232,27 @@ def test_times_that_cannot_be_used_are_said(of_two_days, tmp_path, cells, said):
     (tmp_path / "a.csv").write_text("x,y,at\n" + "".join(f"1,2,{cell}\n" for cell in cells))
     done = sidecar("replay", tmp_path / "a.csv", "--reference", of_two_days, "--timestamp", "at")
     assert (done.returncode, done.stderr.startswith(said)) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        (
+            "name",
+            "predictions are fractions and the labels in 'name' texts, so nobody can tell which are right; ",
+        ),
+        ("empty", "no row has a label in 'empty', so there is nothing to judge; give another --label: "),
+    ],
+)
+def test_a_column_that_holds_no_labels_is_said_with_the_columns_there_are(tmp_path, label, said):
+    (tmp_path / "a.csv").write_text("score,name,empty,y\n" + "0.25,n1,,1\n0.5,n2,,0\n" * 40)
+    done = sidecar("replay", tmp_path / "a.csv", "--prediction", "score", "--label", label)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(said) and last.endswith("a.csv has empty, name, score, y")
+    assert "unclear" in done.stdout
+
+    done = sidecar("replay", tmp_path / "a.csv", "--prediction", "empty", "--label", "y")
+    assert "no prediction that has a label in 'y' is a value; give another --prediction: " in done.stderr
 
 
 def test_a_file_without_the_references_timestamp_is_judged_and_it_says_so(reference, tmp_path):

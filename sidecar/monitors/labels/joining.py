@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from sidecar import catalog_labels as catalog
+from sidecar.counting import counted
 from sidecar.exchange import Exchange
 from sidecar.inference import UNKNOWN, Inference, ModelRef
 from sidecar.metric import OTHER
@@ -230,10 +231,11 @@ def _unfit(given: Given, rows: int) -> str:
     """What is wrong with a label for a prediction of so many rows."""
     if given.all_rows:
         if len(given.values) != rows:
-            return f"{len(given.values)} labels for {rows} rows; give one for each, null if not known"
+            labels = counted(len(given.values), "label")
+            return f"{labels} for {counted(rows, 'row')}; give one for each, null if not known"
     elif given.row is None:
         if rows > 1:
             return f"this prediction has {rows} rows; give row, or labels for all of them"
     elif given.row >= rows:
-        return f"row {given.row} of a prediction of {rows} rows; they are counted from 0"
+        return f"row {given.row} of a prediction of {counted(rows, 'row')}; they are counted from 0"
     return ""
