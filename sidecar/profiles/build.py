@@ -21,6 +21,7 @@ import numpy as np
 from sidecar.binning import level_text
 from sidecar.inference import MISSING
 from sidecar.profiles.levels import Levels
+from sidecar.profiles.vectors import VectorColumns
 from sidecar.reference import ColumnProfile, ColumnType, Reference
 from sidecar.texts import SUFFIXES, UNKNOWN_WORDS, statistics
 from sidecar.words import Vocabulary, unknown
@@ -223,6 +224,7 @@ class ProfileBuilder:
         self._outputs: dict[str, ColumnBuilder] = {}
         self._texts: dict[str, list[ColumnBuilder]] = {}
         self._words: dict[str, tuple[Vocabulary, ColumnBuilder]] = {}
+        self._vectors = VectorColumns(lambda name: ColumnBuilder(name, sample_rows))
 
     def add(
         self,
@@ -235,7 +237,8 @@ class ProfileBuilder:
             self._column(self._features, name, self.rows).add(values)
             self._describe(name, values)
         for name, values in (outputs or {}).items():
-            self._column(self._outputs, name, 0).add(values)
+            if not self._vectors.took(name, values):
+                self._column(self._outputs, name, 0).add(values)
         for name in self._features.keys() - features.keys():
             self._features[name].add_nulls(rows)
         for name in self._texts.keys() - features.keys():
@@ -256,6 +259,7 @@ class ProfileBuilder:
                 features |= {n: p for n, p in numbers.items() if n not in features and p.shares}
                 features[name] = replace(features[name], words=vocabulary.known)
         outputs = {name: column.profile(output=True) for name, column in self._outputs.items()}
+        outputs |= {name: p for name, p in self._vectors.profiles().items() if name not in outputs}
         return Reference(self.rows, features, outputs, source, created, model, timestamp)
 
     def _describe(self, name: str, values: Sequence[Any] | np.ndarray) -> None:
