@@ -30,6 +30,8 @@ Columns = dict[str, list[Any]]
 # A cell or line larger than this is no row of features; it also bounds what a broken quote can swallow.
 MAX_CELL_CHARACTERS = 1_000_000
 MAX_LINE_BYTES = 16 * 1024 * 1024
+# An embedding of 1,024 numbers is 32 kB as Python has it.
+_NESTED_ROWS = 500
 # Longer ones are floats: beyond 64 bits nothing downstream could count with them.
 _LONGEST_WHOLE = 19
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -232,7 +234,8 @@ def _parquet(path: Path, file: BinaryIO, chunk_rows: int, meter: _Meter) -> Iter
     try:
         table = parquet.ParquetFile(file)
         _check_names(path, table.schema_arrow.names)
-        for batch in table.iter_batches(batch_size=chunk_rows):
+        nested = any(field.type.num_fields for field in table.schema_arrow)
+        for batch in table.iter_batches(batch_size=min(chunk_rows, _NESTED_ROWS) if nested else chunk_rows):
             values = [_plain(column.to_pylist()) for column in batch.columns]
             yield batch.num_rows, dict(zip(batch.schema.names, values, strict=True))
             meter.tell()
@@ -241,7 +244,7 @@ def _parquet(path: Path, file: BinaryIO, chunk_rows: int, meter: _Meter) -> Iter
 
 
 def _plain(values: list[Any]) -> list[Any]:
-    """Dates as ISO text, decimals as numbers, bytes as text: what a payload could have held."""
+    """Dates as ISO text, decimals as numbers, bytes as text, lists as they are: what a payload could hold."""
     kinds = {type(value) for value in values}
     if kinds <= {int, float, str, bool, type(None)}:
         return values
@@ -249,7 +252,7 @@ def _plain(values: list[Any]) -> list[Any]:
 
 
 def _plain_value(value: Any) -> Any:
-    if value is None or isinstance(value, (int, float, str, bool)):
+    if value is None or isinstance(value, (int, float, str, bool, list)):
         return value
     if hasattr(value, "isoformat"):
         return value.isoformat()

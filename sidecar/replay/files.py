@@ -5,7 +5,7 @@ Says which column is what, by the reference or, without one, by what the user sa
 truth); with a reference only its own columns count, without one all that are not named otherwise.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ import orjson
 
 from sidecar.errors import UsageError
 from sidecar.profiles.read import Columns, Progress, first_line, read_columns
+from sidecar.profiles.vectors import described
 from sidecar.reference import Reference
 from sidecar.replay.times import Clock
 
@@ -62,12 +63,10 @@ def read_rows(
         if at == 0:
             _check(path, columns, reference, roles)
         features = {n: columns[n] for n in _features(columns, reference, roles) if n in columns}
-        outputs = {
-            n: columns[n] for n in (reference.outputs if reference else roles.predictions) if n in columns
-        }
+        outputs = _outputs(columns, reference) if reference else _named(roles.predictions, columns)
         timed = timed or timestamp in columns
         times = clock.times(columns.get(timestamp) or [None] * rows) if timed else None
-        predictions = {n: columns[n] for n in roles.predictions if n in columns} or outputs
+        predictions = _named(roles.predictions, columns) or outputs
         labels = columns.get(roles.label) if roles.label else None
         yield Portion(rows, features, outputs, times, predictions, labels, _some(columns))
 
@@ -101,6 +100,19 @@ def _features(columns: Columns, reference: Reference | None, roles: Roles) -> li
         return list(reference.features)
     others = {*roles.predictions, roles.label, roles.timestamp}
     return [name for name in columns if name not in others]
+
+
+def _named(names: Iterable[str], columns: Columns) -> Columns:
+    return {name: columns[name] for name in names if name in columns}
+
+
+def _outputs(columns: Columns, reference: Reference) -> Columns:
+    """The reference's outputs, of columns of embeddings the numbers that stand for them."""
+    found: Columns = {}
+    for name, values in columns.items():
+        numbers = described(name, values, reference.outputs)
+        found |= {n: column.tolist() for n, column in numbers.items() if n in reference.outputs}
+    return found | _named(reference.outputs, columns)
 
 
 def _check(path: str | Path, columns: Columns, reference: Reference | None, roles: Roles) -> None:

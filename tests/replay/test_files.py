@@ -4,9 +4,11 @@ import gzip
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sidecar.errors import UsageError
+from sidecar.profiles.read import build_profile
 from sidecar.reference import ColumnProfile, ColumnType
 from sidecar.replay.files import Roles, holds_exchanges, read_rows
 from tests.fakes import reference
@@ -27,6 +29,18 @@ def test_with_a_reference_only_its_own_columns_count(tmp_path):
     file = write(tmp_path / "a.csv", "id,age,pay,score,truth\n1,41,2.5,0.3,1\n")
     [(rows, features, outputs, times, *_)] = read_rows(file, GIVEN, Roles(), 5_000)
     assert (rows, features, outputs, times) == (1, {"age": [41], "pay": [2.5]}, {"score": [0.3]}, None)
+
+
+def test_embeddings_are_judged_by_the_numbers_that_stand_for_them(tmp_path):
+    vectors = np.random.default_rng(0).normal(1, 1, size=(1_100, 20)).round(3).tolist()
+    file = write(tmp_path / "a.jsonl", "".join(json.dumps({"age": 41, "e": v}) + "\n" for v in vectors))
+    given = build_profile(file, ["e"])
+    [(rows, _, outputs, *_)] = read_rows(file, given, Roles(), 5_000)
+
+    assert set(outputs) == {"e.norm", "e.mean", "e.sparsity", "e.dimension", "e.cosine"}
+    assert {len(values) for values in outputs.values()} == {rows}
+    assert outputs["e.norm"][0] == pytest.approx(np.linalg.norm(vectors[0]))
+    assert -1 <= min(outputs["e.cosine"]) < max(outputs["e.cosine"]) <= 1
 
 
 def test_outputs_that_were_not_recorded_are_left_out(tmp_path):
