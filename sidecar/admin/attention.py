@@ -62,7 +62,7 @@ def _burning(burn: float, slo: str) -> str:
 
 def _drift(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for verdict in status["drift"]:
-        psi = "" if verdict["psi"] is None else f" (PSI {verdict['psi']:.2f})"
+        psi = "" if verdict["psi"] is None else f" (PSI {verdict['psi']:z.2f})"
         text = f"{verdict['kind']} {verdict['name']} of {_model(verdict)} drifts{psi}"
         if verdict["kind"] == "joint":
             text = f"features of {_model(verdict)} no longer go together as they did"

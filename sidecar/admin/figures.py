@@ -69,7 +69,7 @@ def whole(value: float | None) -> str:
 
 def score(value: float | None) -> str:
     """A score with two decimals."""
-    return NOTHING if value is None else f"{value:.2f}"
+    return NOTHING if value is None else f"{value:z.2f}"
 
 
 def seconds(value: float | None) -> str:

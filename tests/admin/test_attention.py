@@ -63,6 +63,13 @@ def test_a_page_that_stands_is_bad():
     assert {"level": "bad", "text": "feature age of churn v3 drifts"} in sentences(found)
 
 
+def test_a_psi_just_below_zero_is_none():
+    found = incident()
+    found["drift"] = [{**found["drift"][0], "psi": -0.001}]
+
+    assert {"level": "warn", "text": "feature age of churn v3 drifts (PSI 0.00)"} in sentences(found)
+
+
 def judged(bad: float, good: float, slo: str = "availability") -> list[dict[str, str]]:
     registry = Registry(started=1_000.0)
     registry.counter(catalog.REQUESTS).add(bad, "churn", "3", "v2", "predict", "503", "server_error")

@@ -42,3 +42,11 @@ def test_how_long_it_is_up_has_one_unit():
 
 def test_text_is_escaped_and_keeps_its_direction_to_itself():
     assert figures.text("<b>&\"'\u202e") == "<bdi>&lt;b&gt;&amp;&quot;&#x27;\u202e</bdi>"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(None, "–"), (-0.0004, "0.00"), (-0.006, "-0.01"), (0.408, "0.41")]
+)
+def test_a_score_just_below_zero_is_none(value, expected):
+    """A PSI freed of its bias may be."""
+    assert figures.score(value) == expected
