@@ -61,5 +61,24 @@ SEGMENT_UNAVAILABLE = model_metric(
     *_SEGMENT, "feature",
     unit="{value}", capped=("value", "feature"), limit=10_000, shed=Shed.SEGMENTS,
 )  # fmt: skip
+SEGMENT_DRIFT_ACTIVE = model_metric(
+    "inference_segment_drift_active", GAUGE,
+    "1 while a verdict stands about the rows of a segment's value; no series while none does. `folded`: one "
+    "of all rows says it.",
+    *_SEGMENT, "kind", "name", "state",
+    capped=("value", "name"), closed={"kind": ("feature", "output"), "state": ("alone", "folded")},
+    limit=5_000, shed=Shed.SEGMENTS,
+)  # fmt: skip
+SEGMENT_DRIFT_JUDGED = model_metric(
+    "inference_segment_drift_judged", GAUGE,
+    "1 when drift is judged within a segment's value, 0 while what is usual for it is learnt.",
+    *_SEGMENT, capped=("value",), shed=Shed.SEGMENTS,
+)  # fmt: skip
+SEGMENT_DRIFT_ROWS = model_metric(
+    "inference_segment_drift_rows_total", COUNTER,
+    "Rows by whether drift is judged within their segment's value; `unjudged`: none, or one past the cap.",
+    "segment", "state",
+    unit="{row}", closed={"state": ("judged", "learning", "unjudged")}, shed=Shed.SEGMENTS,
+)  # fmt: skip
 
 ALL: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -17,6 +17,7 @@ import numpy as np
 
 from sidecar import catalog
 from sidecar.batch import Batch
+from sidecar.binning import Indices
 from sidecar.monitors import drift_state
 from sidecar.monitors.drift_joint import KIND as JOINT
 from sidecar.monitors.drift_joint import NAME as CORRELATION
@@ -25,6 +26,7 @@ from sidecar.monitors.drift_judge import Allowed, Judge, MicroBatch, Settings
 from sidecar.monitors.drift_layout import Counts
 from sidecar.monitors.drift_pace import arrivals, cuts
 from sidecar.monitors.drift_scores import distances
+from sidecar.monitors.drift_segments import SegmentDrift
 from sidecar.monitors.drift_verdict import Level, Verdict
 from sidecar.names import UNUSED_AFTER_SECONDS
 from sidecar.policy import Policies
@@ -75,6 +77,7 @@ class Drift:
         self._since = registry.gauge(catalog.DRIFT_ACTIVE_SINCE)
         self._detections = registry.counter(catalog.DRIFT_DETECTIONS)
         self._models: dict[str, _Model] = {}
+        self._segments = SegmentDrift(registry, settings, lambda verdict: self.on_verdict(verdict))
         registry.before_snapshot(self._export)
         for name in (*policies.models, policies.model.name):
             if name:
@@ -90,23 +93,32 @@ class Drift:
             return
         if model.answered(batch.version, batch.last):
             self._relabel(batch.model, model)
-        counts = model.fold(batch, self._settings, self._allowed(batch.model))
+        allowed, first, bins = self._allowed(batch.model), model.rows, dict[int, Indices]()
+        counts = model.fold(batch, self._settings, allowed, bins)
         self.on_counts(batch.model, model.judge, counts, batch.rows)
+        if batch.segments:
+            self._segments.fold(batch, model.judge, first, bins, counts, allowed)
 
     def tick(self, now: float) -> None:
         """Judge what has waited long enough, and forget models unused for a day."""
         for name, model in list(self._models.items()):
             if model.ages(now):
                 self._relabel(name, model)
-            model.flush_if_due(now, self._settings, self._allowed(name))
+            allowed = self._allowed(name)
+            model.flush_if_due(now, self._settings, allowed)
+            self._segments.tick(name, model.judge, now, allowed)
             if model.used and now - model.used > UNUSED_AFTER_SECONDS:
                 del self._models[name]
                 self._forget(name)
 
     def verdicts(self) -> list[Verdict]:
         """Every verdict remembered, model by model: first those that are over, then those that stand."""
-        models = self._models.values()
-        return [v for model in models for v in (*model.judge.verdicts(), *model.joint.verdicts())]
+        return [
+            verdict
+            for name, model in self._models.items()
+            for said in (model.judge.verdicts(), model.joint.verdicts(), self._segments.verdicts(name))
+            for verdict in said
+        ]
 
     def settling(self) -> dict[str, tuple[int, int]]:
         """Per model: micro-batches seen of those burn-in needs, before which there are no tickets."""
@@ -116,7 +128,11 @@ class Drift:
     def state(self) -> dict[str, dict[str, Any]]:
         """What to save of each model; `drift_state.encoded` makes it JSON. Rows that wait are left out."""
         return {
-            name: {**drift_state.save(model.judge, model.joint), "label": model.version}
+            name: {
+                **drift_state.save(model.judge, model.joint),
+                "label": model.version,
+                "segments": self._segments.state(name),
+            }
             for name, model in self._models.items()
         }
 
@@ -137,6 +153,7 @@ class Drift:
                 continue
             drift_state.restore_joint(model.joint, saved, moved)
             self._forget(name)
+            self._segments.restore(name, model.judge, saved.get("segments"), moved, now)
             self._models[name] = model
             # Counters go on under the label they had.
             if label := str(saved.get("label", _SEVERAL)):
@@ -161,7 +178,7 @@ class Drift:
     def _allowed(self, name: str) -> Allowed:
         policy = self._policies.of(name)
         seconds = policy.drift_seconds_per_page * policy.drift_replicas
-        return Allowed(policy.drift_page, seconds, self.quality_fell(name))
+        return Allowed(policy.drift_page, seconds, self.quality_fell(name), self._segments.parts(name))
 
     def _new(self, name: str, reference: Reference, now: float) -> "_Model":
         def tell(verdict: Verdict) -> None:
@@ -179,10 +196,14 @@ class Drift:
         self._export_model(name, model)
 
     def _relabel(self, name: str, model: "_Model") -> None:
-        self._forget(name)
+        self._unlabel(name)
         self._touch(name, model)
 
     def _forget(self, name: str) -> None:
+        self._unlabel(name)
+        self._segments.forget(name)
+
+    def _unlabel(self, name: str) -> None:
         for family in (self._score, self._active, self._since, self._detections):
             family.remove(model_name=name)
 
@@ -205,6 +226,7 @@ class Drift:
     def _export_model(self, name: str, model: "_Model") -> None:
         if self._settings.wall is not None:
             self._export_since(name, model, self._settings.wall)
+        self._segments.export(name, model.version)
         judge, joint = model.judge, model.joint.standing
         for each in (Level.TICKET, Level.PAGE):
             stands = joint is not None and joint.level is each
@@ -253,10 +275,17 @@ class _Model:
         )
         return self.version != before
 
-    def fold(self, batch: Batch, settings: Settings, allowed: Allowed) -> Counts:
-        """Judge the micro-batches that these rows complete; returns the rows in each bin."""
+    @property
+    def rows(self) -> int:
+        """How many rows of the model there were, those that wait included."""
+        return self.judge.rows + self._rows
+
+    def fold(self, batch: Batch, settings: Settings, allowed: Allowed, bins: dict[int, Indices]) -> Counts:
+        """Judge the micro-batches that these rows complete; returns the rows in each bin.
+
+        `bins` is given the bin of each row, by column.
+        """
         parts = list(cuts(settings.pace, batch, self._rows, self._first))
-        bins: dict[int, Counts] = {}  # of each row
         counted = self.judge.layout.count(batch, [part.rows for part in parts], bins)
         began, at = batch.first, 0
         for part, counts in zip(parts, counted, strict=True):

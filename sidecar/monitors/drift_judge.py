@@ -64,21 +64,27 @@ class Allowed:
     """What the operator allows: pages at all, and one false one in so many seconds of this replica.
 
     `quality_fell`: labels show that predictions have become worse, and so a ticket is enough for a page.
+    `parts`: of the false tickets of a model this judge may have one in so many.
     """
 
     page: bool = True
     seconds: float = YEAR_SECONDS
     quality_fell: bool = False
+    parts: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class MicroBatch:
-    """Rows judged at once: how many, in how many requests, from when to when (monotonic)."""
+    """Rows judged at once: how many, in how many requests, from when to when (monotonic).
+
+    `span`: from which row of the model to before which they were found, None where they are all its rows.
+    """
 
     rows: int
     arrivals: int
     began: float
     time: float
+    span: tuple[int, int] | None = None
 
 
 class Judge:
@@ -106,8 +112,8 @@ class Judge:
 
     def take(self, counts: Counts, batch: MicroBatch, allowed: Allowed) -> None:
         """Judge one micro-batch."""
-        self._starts.append((self.rows, batch.began))
-        self.rows += batch.rows
+        first, self.rows = batch.span or (self.rows, self.rows + batch.rows)
+        self._starts.append((first, batch.began))
         time = batch.time
         self.rate.count(time)
         needed = self.evidence_needed(allowed, time)
@@ -123,7 +129,7 @@ class Judge:
         self._severe_breaks(time, needed, allowed.page)
         if self.evidence.settled and not was_settled:
             self._settle()
-        self._tickets(time)
+        self._tickets(time, TICKET_EVIDENCE + log(allowed.parts))
         if allowed.page and self.standing:
             self._corroborate(time, needed)
             if allowed.quality_fell:
@@ -202,11 +208,11 @@ class Judge:
         held[list(self.standing)] = True
         self.evidence.settle(held)
 
-    def _tickets(self, time: float) -> None:
+    def _tickets(self, time: float, needed: float) -> None:
         self._pending = {s: until for s, until in self._pending.items() if until >= self.evidence.batches}
         if not self.evidence.settled:
             return
-        self._back_up(time)
+        self._back_up(time, needed)
         if not self._pending:
             return
         beyond = self.evidence.beyond_gate()
@@ -214,9 +220,9 @@ class Judge:
             if self.evidence.spread(signal) and self._may_speak(self.signals.all[signal].column, time):
                 self._raise(signal, Level.TICKET, time, "changed, and by more than the gate")
 
-    def _back_up(self, time: float) -> None:
+    def _back_up(self, time: float, needed: float) -> None:
         """What the bets are sure of waits for the gate as a detected change does, while they are."""
-        backed = self.evidence.bets.backed(TICKET_EVIDENCE)
+        backed = self.evidence.bets.backed(needed)
         for signal in backed:
             if signal not in self._backed and signal not in self._pending and signal not in self.standing:
                 self._event(signal, time, "evidence of a small change")

@@ -4,7 +4,7 @@
 counts mean is in `drift_signals`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +91,27 @@ class DriftLayout:
             self._seen[at] = first < rows
             counted = _count(bins[first:], runs[rows][first:], len(lengths), column.binning.size)
             counts[:, column.start : column.stop] = counted
+        return counts
+
+    def divided(
+        self, bins: Mapping[int, Indices], runs: Indices, count: int, *, elsewhere: bool = False
+    ) -> Counts:
+        """Rows of each bin by the run they belong to, -1 for none; shape (count, size).
+
+        `bins` are those of each row by column, as `count` gives them. Outputs that are fewer than the rows
+        are left out: which row is whose is not known.
+        """
+        counts = np.zeros((count, self.size), dtype=np.int64)
+        chosen = runs >= 0
+        own = slice(None) if chosen.all() else np.flatnonzero(chosen)
+        of = runs[own]
+        for at, column in enumerate(self.columns):
+            found = bins.get(at)
+            if found is not None and len(found) == len(runs):
+                counted = _count(found[own], of, count, column.binning.size)
+                counts[:, column.start : column.stop] = counted
+            elif found is None and column.kind == "feature" and not elsewhere:
+                counts[:, column.start + column.binning.null] = np.bincount(of, minlength=count)
         return counts
 
 

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
 
+import numpy as np
+import numpy.typing as npt
+
 from sidecar.batch import Batch
 
 
@@ -82,6 +85,13 @@ def arrivals(pace: Pace, batch: Batch, rows: int) -> int:
     if pace.seconds > 0 and batch.times is None and batch.first == batch.last:
         return 1
     return rows
+
+
+def times_of(batch: Batch) -> npt.NDArray[np.float64]:
+    """When each row arrived; evenly from first to last where only these are known."""
+    if batch.times is not None:
+        return batch.times
+    return np.linspace(batch.first, batch.last, batch.rows)
 
 
 def _times(batch: Batch) -> Callable[[int], float]:

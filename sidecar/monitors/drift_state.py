@@ -26,9 +26,9 @@ _TIMES = ("time", "since_time", "ended_time")
 _NUMBERS = ("before", "after", "psi", "evidence")
 
 
-def save(judge: Judge, joint: Joint) -> dict[str, Any]:
-    """What to write of a model, its times as they are; cheap: arrays are copied and encoded later."""
-    return {
+def save(judge: Judge, joint: Joint | None = None) -> dict[str, Any]:
+    """What to write of a judge, its times as they are; cheap: arrays are copied and encoded later."""
+    saved = {
         "version": VERSION,
         "profile": judge.reference.profile,
         "batches": judge.evidence.batches,
@@ -38,13 +38,16 @@ def save(judge: Judge, joint: Joint) -> dict[str, Any]:
         "past": [asdict(verdict) for verdict in judge.past],
         "standing": [[signal, asdict(verdict)] for signal, verdict in judge.standing.items()],
         "waits": judge.waits(),
-        "joint": joint.state(),
     }
+    return saved if joint is None else {**saved, "joint": joint.state()}
 
 
 def encoded(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document as JSON can hold it."""
-    return {**_with_text(document), "joint": _with_text(document["joint"])}
+    parts: dict[str, Any] = {"joint": _with_text(document["joint"])} if "joint" in document else {}
+    if "segments" in document:
+        parts["segments"] = [encoded(each) for each in document["segments"]]
+    return {**_with_text(document), **parts}
 
 
 def _with_text(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,7 +87,7 @@ def restore_joint(joint: Joint, document: Any, moved: Callable[[float], float]) 
 
 
 def _verdict(document: Mapping[str, Any], moved: Callable[[float], float]) -> Verdict:
-    known = {field.name: document[field.name] for field in fields(Verdict)}
+    known = {field.name: document[field.name] for field in fields(Verdict) if field.name in document}
     known["level"] = Level(known["level"])
     for name in _TIMES:
         if known[name] is not None:

@@ -20,7 +20,8 @@ class Verdict:
     begin; times are monotonic seconds. `before` and `after` are in `unit`: deviations of the reference's
     normal scores ("sd") or a share of rows ("share"). `why` is a sentence for people. `shares` are the bins
     that moved most: what they hold, their share in the reference and now. `evidence` is how sure it is, in
-    nats: by chance it would be as much in one of e^evidence batches.
+    nats: by chance it would be as much in one of e^evidence batches. `segment` and `value` say which rows of
+    the model it is about, "" for all; `folded`: the model as a whole says it already.
     """
 
     model: str
@@ -41,6 +42,9 @@ class Verdict:
     evidence: float = 0.0
     ended_row: int | None = None
     ended_time: float | None = None
+    segment: str = ""
+    value: str = ""
+    folded: bool = False
 
     @property
     def standing(self) -> bool:
@@ -49,10 +53,12 @@ class Verdict:
 
     def line(self) -> str:
         """Everything of note as `key=value`, for a log."""
+        within = f"segment={self.segment} value={self.value} " if self.segment else ""
         said = (
-            f"drift {self.level.value}: model={self.model} {self.kind}={self.name} signal={self.signal} "
-            f"before={self.before:.4g} after={self.after:.4g} unit={self.unit} psi={self.psi:.3f} "
-            f"evidence={self.evidence:.1f} row={self.row} since_row={self.since_row}: {self.why}"
+            f"drift {self.level.value}: model={self.model} {within}{self.kind}={self.name} "
+            f"signal={self.signal} before={self.before:.4g} after={self.after:.4g} unit={self.unit} "
+            f"psi={self.psi:.3f} evidence={self.evidence:.1f} row={self.row} since_row={self.since_row}: "
+            f"{self.why}"
         )
         moved = "; ".join(f"{name}: {before:.1%} -> {now:.1%}" for name, before, now in self.shares)
         return f"{said}; shares: {moved}" if moved else said

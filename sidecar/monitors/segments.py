@@ -2,8 +2,8 @@
 
 Families of their own, so that segments never multiply what exists without them. A segment is the value of a
 feature, row by row, or of a header, request by request; values are capped, only requests that the model
-answered successfully may add one, and a feature's value is shown once 20 rows carried it. What it is not: drift
-by segment, which `drift_segments` judges by the division that is made here.
+answered successfully may add one, and a feature's value is shown once 20 rows carried it. What it is not:
+drift by segment, which `drift_segments` judges by the division that is made here.
 
 The trap: rows wait in blocks before they are folded, so the values of headers are part of a block's key
 (`headers_of`), and each value makes batches of its own.
