@@ -22,12 +22,13 @@ from sidecar.monitors import drift_state
 from sidecar.monitors.drift_joint import KIND as JOINT
 from sidecar.monitors.drift_joint import NAME as CORRELATION
 from sidecar.monitors.drift_joint import Joint
-from sidecar.monitors.drift_judge import Allowed, Judge, MicroBatch, Settings
+from sidecar.monitors.drift_judge import Allowed, Judge, Settings
 from sidecar.monitors.drift_layout import Counts
 from sidecar.monitors.drift_pace import arrivals, cuts
 from sidecar.monitors.drift_scores import distances
 from sidecar.monitors.drift_segments import SegmentDrift
 from sidecar.monitors.drift_verdict import Level, Verdict
+from sidecar.monitors.drift_waiting import Waiting
 from sidecar.names import UNUSED_AFTER_SECONDS
 from sidecar.policy import Policies
 from sidecar.reference import Reference, References
@@ -251,11 +252,7 @@ class _Model:
         self.used = now
         self.version = _SEVERAL
         self._versions: dict[str, float] = {}  # when each answered last
-        self._waiting: Counts = np.zeros(judge.layout.size, dtype=np.int64)
-        self._rows = 0
-        self._arrivals = 0
-        self._first = 0.0
-        self._last = 0.0
+        self._waiting = Waiting(judge.layout.size)
 
     def answered(self, version: str, time: float) -> bool:
         """Note which version answered; True when that changes the label."""
@@ -278,36 +275,30 @@ class _Model:
     @property
     def rows(self) -> int:
         """How many rows of the model there were, those that wait included."""
-        return self.judge.rows + self._rows
+        return self.judge.rows + self._waiting.rows
 
     def fold(self, batch: Batch, settings: Settings, allowed: Allowed, bins: dict[int, Indices]) -> Counts:
         """Judge the micro-batches that these rows complete; returns the rows in each bin.
 
         `bins` is given the bin of each row, by column.
         """
-        parts = list(cuts(settings.pace, batch, self._rows, self._first))
+        parts = list(cuts(settings.pace, batch, self._waiting.rows, self._waiting.first))
         counted = self.judge.layout.count(batch, [part.rows for part in parts], bins)
         began, at = batch.first, 0
         for part, counts in zip(parts, counted, strict=True):
-            if not self._rows:
-                self._first = began
-            self._waiting += counts
-            self._rows += part.rows
-            self._arrivals += arrivals(settings.pace, batch, part.rows)
+            number, span = arrivals(settings.pace, batch, part.rows), (self.rows, self.rows + part.rows)
+            self._waiting.add(counts, part.rows, number, (began, part.time), span)
             self.joint.add(bins, at, part.rows, batch.rows)
-            at += part.rows
-            self._last = began = part.time
+            began, at = part.time, at + part.rows
             if part.full:
                 self._flush(allowed)
         return np.asarray(counted.sum(axis=0))
 
     def flush_if_due(self, now: float, settings: Settings, allowed: Allowed) -> None:
-        if self._rows and settings.pace.full(self._rows, now - self._first):
+        if self._waiting.rows and settings.pace.full(self._waiting.rows, now - self._waiting.first):
             self._flush(allowed)
 
     def _flush(self, allowed: Allowed) -> None:
-        whole = MicroBatch(self._rows, self._arrivals, self._first, self._last)
-        self.judge.take(self._waiting, whole, allowed)
-        self.joint.take(whole)
-        self._waiting = np.zeros(self.judge.layout.size, dtype=np.int64)
-        self._rows = self._arrivals = 0
+        counts, batch = self._waiting.take()
+        self.judge.take(counts, batch, allowed)
+        self.joint.take(batch)
