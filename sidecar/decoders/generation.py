@@ -31,6 +31,8 @@ class Generative:
     paths: Paths = ()
     judged = True
     """Whether the protocol promises a mark at the end of its streams."""
+    reasons_do = False
+    """Whether some servers never send that mark, and what choices say of their ends must do."""
 
     def claim(self, method: str, path: str, media: str) -> Claim | None:
         """POST on one of the paths. A group `model` in the pattern is the model's name."""
@@ -60,7 +62,9 @@ class Generative:
             return
         if exchange.streamed:
             judged = self.judged and inference.operation in _WRITES
-            told = tally.read_stream(exchange, inference, self.on_event, judged=judged)
+            told = tally.read_stream(
+                exchange, inference, self.on_event, judged=judged, reasons_do=self.reasons_do
+            )
         else:
             told = Tally()
             document = body.document_of(exchange.response, exchange.response_headers)

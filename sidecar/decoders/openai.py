@@ -3,7 +3,7 @@
 Source: platform.openai.com/docs/api-reference; captures of vLLM. Chat, completions and embeddings here, the
 Responses API in `responses`. The traps: usage comes in a stream only if the client asked for it, once at the
 end or (vLLM) on every chunk, always cumulative; the first chunk holds a role and no content, or nothing
-at all (Azure).
+at all (Azure). Servers that only resemble OpenAI's may never send `[DONE]`.
 """
 
 from typing import Any
@@ -24,6 +24,7 @@ class OpenAI(Generative):
     """Chat, completions, responses, embeddings, pooling; the rest is claimed and not read."""
 
     name = "openai"
+    reasons_do = True
     paths = (
         (path(_DEPLOYMENT + "chat/completions"), Operation.CHAT),
         (path(_DEPLOYMENT + "completions"), Operation.GENERATE),

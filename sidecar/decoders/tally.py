@@ -87,6 +87,11 @@ class Tally:
         if type(reason) is str and reason:
             self.finished[index] = _ENDS.get(reason, End.STOP)
 
+    def all_said(self) -> bool:
+        """Whether every choice said why it ended; where events are not known, whether one did."""
+        said = [end is not None for end in self.finished.values()]
+        return any(said) if self.passed else bool(said) and all(said)
+
     def use(self, input: Any = None, output: Any = None, cached: Any = None) -> None:
         """Usage, as far as it is said."""
         self.input = _count(input, self.input)
@@ -109,8 +114,13 @@ class Tally:
 Read = Callable[[dict[str, Any], str, Tally], None]
 
 
-def read_stream(exchange: Exchange, inference: Inference, read: Read, *, judged: bool = True) -> Tally:
+def read_stream(
+    exchange: Exchange, inference: Inference, read: Read, *, judged: bool = True, reasons_do: bool = False
+) -> Tally:
     """Tell a tally every event and complete `inference` by it. `judged`: the protocol promises an end.
+
+    `reasons_do`: not everybody who speaks it keeps that promise, so a body that ended as it should after
+    every choice had said why it ended is whole without it.
 
     Raises Undecodable if the rest of the stream is not known and so neither is its usage.
     """
@@ -129,6 +139,8 @@ def read_stream(exchange: Exchange, inference: Inference, read: Read, *, judged:
             read(document, event.name, tally)
     if left_out.count and left_out.after >= len(exchange.events):
         tally.pass_over(left_out)
+    if reasons_do and exchange.outcome is Outcome.OK:
+        tally.ended = tally.ended or tally.all_said()
     complete(exchange, inference, tally, judged=judged)
     return tally
 

@@ -101,12 +101,43 @@ def test_fragments_of_a_tool_call_are_one_call():
     assert said.first_token == pytest.approx(AT + 0.010)
 
 
-def test_a_stream_without_its_mark_is_truncated_whatever_it_said_before():
-    for events in ([(9, chunk({"content": "x"}))], [(9, chunk({"content": "x"})), (10, END)], []):
-        seen = streamed(CHAT, *events)
-        inference = decode(seen)
-        assert outcome_of(seen, inference) is Outcome.TRUNCATED
-        assert generation(inference).ends == [End.TRUNCATED]
+@pytest.mark.parametrize(
+    ("events", "ends"),
+    [
+        ([], [End.TRUNCATED]),
+        ([(9, chunk({"content": "x"}))], [End.TRUNCATED]),
+        (
+            [(9, chunk({"content": "x"})), (10, END), (11, chunk({"content": "y"}, index=1))],
+            [End.TRUNCATED] * 2,
+        ),
+    ],
+)
+def test_a_stream_without_its_mark_in_which_a_choice_did_not_end_is_truncated(events, ends):
+    seen = streamed(CHAT, *events)
+    inference = decode(seen)
+    assert outcome_of(seen, inference) is Outcome.TRUNCATED
+    assert generation(inference).ends == ends
+
+
+def test_servers_that_never_send_the_mark_end_well_when_the_body_does_and_every_choice_said_why():
+    events = [(9, chunk({"content": "x"})), (10, END), (11, chunk({"content": "y"}, "length", 1))]
+    seen = streamed(CHAT, *events)
+    inference = decode(seen)
+    assert outcome_of(seen, inference) is Outcome.OK
+    assert generation(inference).ends == [End.STOP, End.LENGTH]
+    for outcome in (Outcome.TRUNCATED, Outcome.UPSTREAM_RESET):
+        cut = streamed(CHAT, *events, outcome=outcome)
+        inference = decode(cut)
+        assert outcome_of(cut, inference) is outcome
+        assert generation(inference).ends == [End.TRUNCATED] * 2
+
+
+def test_of_a_long_stream_without_the_mark_an_end_that_was_seen_will_do():
+    parts = [(9, chunk({"content": "x"})), (10, chunk({"content": "y"}, index=1))]
+    between = LeftOut(2, 400)
+    said = generated(CHAT, *parts, (9_000, END), left_out=between)
+    assert not said.truncated and End.TRUNCATED not in said.ends
+    assert generated(CHAT, *parts, (9_000, chunk({"content": "z"})), left_out=between).truncated
 
 
 @pytest.mark.parametrize("outcome", [Outcome.TRUNCATED, Outcome.UPSTREAM_RESET])
