@@ -205,9 +205,9 @@ class Evidence:
         """What is bet on the next batch rests on those before it."""
         if not self.signals.weighted:
             return
-        scores = self._live_scores()
-        self._inflation = variance_inflation(scores)[self.signals.like]
-        self._noise_inflation = noise_inflation(scores)[self.signals.like]
+        scores, like = self._live_scores(), self.signals.like
+        self._inflation = variance_inflation(scores, None if self.settled else self.signals.kinds)[like]
+        self._noise_inflation = noise_inflation(scores)[like]
         self._bet()
 
     def _bear_the_start(self) -> None:

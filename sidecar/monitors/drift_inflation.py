@@ -20,8 +20,12 @@ _MEDIAN_OF_SQUARE = 0.455  # of a standard normal
 _LARGEST = 3.0
 
 
-def variance_inflation(scores: Floats) -> Floats:
-    """Of standardised batch scores, shape (batches, signals), NaN where a batch said nothing; at least 1."""
+def variance_inflation(scores: Floats, kinds: npt.NDArray[np.intp] | None = None) -> Floats:
+    """Of standardised batch scores, shape (batches, signals), NaN where a batch said nothing; at least 1.
+
+    With `kinds`, shape (signals,), a signal has at least what half of its kind have: rows come to all columns
+    in one order, and the few batches that burn-in begins with say too little of each alone.
+    """
     found = np.ones(scores.shape[1])
     if not len(scores):
         return found
@@ -36,6 +40,8 @@ def variance_inflation(scores: Floats) -> Floats:
         # A ratio from few stretches may as well be too small by that error.
         upper = ratio * (1 + error if length == 1 else 1.0)
         found = np.maximum(found, np.where(ratio > 1 + error, upper, 1.0))
+    for kind in () if kinds is None else np.unique(kinds).tolist():
+        found[kinds == kind] = np.maximum(found[kinds == kind], np.median(found[kinds == kind]))
     return found
 
 

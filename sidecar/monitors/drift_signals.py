@@ -87,6 +87,9 @@ class Signals:
         usual = [_fullest_usual(layout, at) for at in numbers]
         self.mean = np.array([parts[4] for _, parts in built] + usual)
         self.stddev = np.array([parts[5] for _, parts in built] + [1.0] * len(stuck))
+        # Signals of one kind are of one statistic: location, scale, a rare share, a level's.
+        kinds = [s.signal if s.effect is SHIFT else str(s.effect) for s in weighted]
+        self.kinds = np.unique(kinds, return_inverse=True)[1]
         self._is_share = np.array([s.effect.unit == "share" and s.effect is not STUCK for s in self.all])
         self.is_rare = np.array([s.effect is RARE for s in self.all])
         self._gather(layout, built)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sidecar.monitors.drift_baseline import Normal, adopted, calibrated_gate, noise
+from sidecar.monitors.drift_bets import REFERENCE_ERRORS
 from sidecar.monitors.drift_layout import DriftLayout
 from sidecar.monitors.drift_signals import LEVEL, RARE, SHIFT, Signals
 from tests.monitors import drift_streams as streams
@@ -33,6 +34,22 @@ def test_a_live_mean_that_chance_does_not_explain_is_of_live_rows_alone():
     assert normal.mean[AT["location"]] == 0.1
     assert normal.mean[AT["null"]] == 0.05
     assert set(normal.rows[[AT["location"], AT["null"]]]) == {ROWS}
+
+
+def test_a_live_mean_that_chance_may_just_explain_is_of_both_and_borne_as_far_as_the_live_one():
+    """Of a hundred signals the unluckiest is three errors off: its burn-in alone would be wrong."""
+    normal = adopted(SIGNALS, live(location=0.05), np.ones(len(SIGNALS)))
+    assert normal.mean[AT["location"]] == pytest.approx(0.0125)
+    tolerated = REFERENCE_ERRORS / np.sqrt(normal.rows[AT["location"]])
+    assert tolerated == pytest.approx(0.05 - 0.0125)
+
+
+@pytest.mark.parametrize(("errors", "whose"), [(1.9, "both"), (3.4, "both"), (3.6, "live"), (6.0, "live")])
+@pytest.mark.parametrize("inflation", [1.0, 19.0])
+def test_how_many_errors_apart_chance_explains(errors: float, whose: str, inflation: float):
+    off = errors * np.sqrt(inflation * (1 / ROWS + 1 / REFERENCE_ROWS))
+    mean = adopted(SIGNALS, live(location=off), np.full(len(SIGNALS), inflation)).mean[AT["location"]]
+    assert mean == pytest.approx(off if whose == "live" else off / 4)
 
 
 def test_dependent_rows_explain_more_by_chance():

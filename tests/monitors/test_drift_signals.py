@@ -46,6 +46,19 @@ def test_text_is_watched_for_nulls_only():
     assert [s.signal for s in signals(ColumnProfile("x", ColumnType.TEXT, 100))[1].all] == ["null", "invalid"]
 
 
+def test_nulls_that_never_were_are_worth_as_much_as_where_one_row_in_five_thousand_is_null():
+    """Not more, or the first null in a million rows were news; not less, or one percent of them were none."""
+    at = [s.signal for s in signals(number(*(0.05,) * 20))[1].all].index("null")
+    one_in = {
+        rows: signals(number(*(0.05,) * 20, null_ratio=1 / rows))[1].stddev[at]
+        for rows in (100_000, 5_000, 4_900)
+    }
+    never = signals(number(*(0.05,) * 20))[1]
+    assert never.stddev[at] == one_in[100_000] == pytest.approx(one_in[5_000], rel=1e-9)
+    assert one_in[4_900] > never.stddev[at]
+    assert never.deviation(never.mean)[at] == never.stddev[at]
+
+
 def test_a_reference_without_columns_watches_nothing():
     watched = Signals(DriftLayout(Reference(0, {})))
     assert len(watched) == 0

@@ -1,0 +1,36 @@
+"""How much more batches vary than independent rows would, and what few of them say about it."""
+
+import numpy as np
+import pytest
+
+from sidecar.monitors.drift_inflation import variance_inflation
+
+
+def autoregressive(phi: float, batches: int, columns: int, seed: int = 1) -> np.ndarray:
+    """Standardised scores of batches of 64 rows, shape (batches, columns)."""
+    noise = np.random.default_rng(seed).normal(size=(batches * 64, columns)) * np.sqrt(1 - phi**2)
+    for at in range(1, len(noise)):
+        noise[at] += phi * noise[at - 1]
+    return noise.reshape(batches, 64, columns).sum(axis=1) / 8
+
+
+def test_in_the_first_batches_the_unluckiest_column_is_as_dependent_as_most():
+    """Eight batches alone take some columns of an autoregression for independent, and chance for a break."""
+    scores = autoregressive(0.9, 8, 200)
+    alone = variance_inflation(scores)
+    together = variance_inflation(scores, np.zeros(200, dtype=np.intp))
+    assert alone.min() == 1.0
+    assert together.min() == pytest.approx(np.median(alone))
+    assert (together >= alone).all()
+
+
+def test_kinds_of_signals_do_not_lend_each_other_dependence():
+    scores = np.hstack([autoregressive(0.9, 80, 20), autoregressive(0.0, 80, 20)])
+    found = variance_inflation(scores, np.repeat([0, 1], 20))
+    assert found[:20].min() > 10
+    assert np.median(found[20:]) == 1.0
+
+
+def test_one_dependent_column_makes_no_other_one_so():
+    scores = np.hstack([autoregressive(0.9, 80, 1), autoregressive(0.0, 80, 20)])
+    assert np.median(variance_inflation(scores, np.zeros(21, dtype=np.intp))[1:]) == 1.0
