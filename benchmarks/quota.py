@@ -24,8 +24,6 @@ from collections.abc import Iterator
 from multiprocessing import Process
 from pathlib import Path
 
-import uvloop
-
 from benchmarks.proxies import ANSWER, REQUEST, answers, free_port
 from benchmarks.relay import tree
 from tests.containers.groups import Group, group, why_not
@@ -57,7 +55,7 @@ def serve_upstream(port: int) -> None:
         server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", port, backlog=1000)
         await server.serve_forever()
 
-    uvloop.run(serve())
+    asyncio.run(serve())
 
 
 async def open_loop(port: int, rate: float, seconds: float) -> list[float]:
@@ -164,11 +162,11 @@ class Bench:
             for pid in tree(sidecar.pid):
                 if b"app_observer" in Path(f"/proc/{pid}/cmdline").read_bytes():
                     os.kill(pid, signal.SIGKILL)
-            return uvloop.run(open_loop(port, self.chosen.rate, self.chosen.seconds))
+            return asyncio.run(open_loop(port, self.chosen.rate, self.chosen.seconds))
 
     def drive(self, port: int) -> list[float]:
         self.settle(port)
-        return uvloop.run(open_loop(port, self.chosen.rate, self.chosen.seconds))
+        return asyncio.run(open_loop(port, self.chosen.rate, self.chosen.seconds))
 
     def settle(self, port: int) -> None:
         """Until both halves are loaded: the start has a budget too, and is not what is measured here."""

@@ -8,10 +8,8 @@ import contextlib
 import errno
 import ipaddress
 import os
-import secrets
 import socket
 import stat
-import tempfile
 from typing import Any
 
 from sidecar.address import Address
@@ -67,6 +65,9 @@ class PrivateDirectory:
     """
 
     def __init__(self) -> None:
+        import secrets  # here, because the relay loads this file and makes no directory
+        import tempfile
+
         self._path: str | None = None
         self._token = secrets.token_hex(8)
         with contextlib.suppress(OSError):

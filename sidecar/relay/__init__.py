@@ -1,1 +1,1 @@
-"""The relay: the only part in the path of traffic. Standard library and uvloop only."""
+"""The relay: the only part in the path of traffic. Standard library only."""

@@ -5,21 +5,21 @@ stands waits in the pair, one read at most: then the client is paused. A connect
 to ourselves is refused: it would never end.
 """
 
-import asyncio
 import errno
 import socket
-import ssl
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from sidecar.relay.counters import Counters
-from sidecar.relay.pair import Pair, reset
-from sidecar.relay.plain import PlainTransport
-from sidecar.relay.readiness import Readiness
+from sidecar.relay.loop import EXCLUSIVE, READABLE, Loop
+from sidecar.relay.pair import Pair
 from sidecar.relay.refusal import Refusal
 from sidecar.relay.tee import Tee
-from sidecar.relay.tls import HANDSHAKE_SECONDS, Contexts
 from sidecar.relay.upstream import Dial, Place, Upstream, original_destination
+
+if TYPE_CHECKING:  # loaded where it is used: a relay without TLS is 2 MB smaller
+    from sidecar.relay.tls import Contexts
 
 # One more than any burst we want to lose; the listening socket was bound with it by the supervisor.
 BACKLOG = 4096
@@ -42,33 +42,32 @@ class Listener:
 
     def __init__(
         self,
+        loop: Loop,
         worker: int,
         tee: Tee,
         counters: Counters,
         connect_timeout: float,
-        tls: Contexts | None = None,
+        tls: "Contexts | None" = None,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._tee = tee
         self._counters = counters
         self._connect_timeout = connect_timeout
-        self._tls = tls or Contexts(None, None)
+        self._tls = tls
         self._serial = worker << 40
         self._on_lost = self._lost  # one object for all pairs
-        self._ready = Readiness(self._loop)
         self._doors: list[Door] = []
-        self._tasks: set[asyncio.Task[Any]] = set()
         # Both ends of our upstream connections, far by near: whoever comes with the same two is ourselves.
         # The near end alone proves nothing: the kernel gives one port to connections to different places.
         self._our_ends: dict[Any, Any] = {}
         self.pairs: dict[int, Pair] = {}
         tee.pairs = self.pairs
 
-    async def listen(self, sock: socket.socket, route: str, upstream: Upstream | None) -> None:
+    def listen(self, sock: socket.socket, route: str, upstream: Upstream | None) -> None:
         """Accept on `sock` for ever. Without an upstream, connections go where they were redirected from."""
         if upstream is not None:
-            await upstream.resolve()
-            self._keep(upstream.keep_resolved())
+            upstream.resolve()
+            upstream.keep_resolved()
         if sock.family != socket.AF_UNIX:
             # What is accepted inherits it: bytes go on as they come, not when there are more of them.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -78,21 +77,20 @@ class Listener:
 
     def _open(self, door: Door) -> None:
         if door in self._doors:
-            self._loop.add_reader(door.sock.fileno(), self._accept, door, _ACCEPT_AT_ONCE)
+            self._loop.watch(
+                door.sock.fileno(), READABLE | EXCLUSIVE, lambda _: self._accept(door, _ACCEPT_AT_ONCE)
+            )
 
     def stop_accepting(self) -> None:
         """Take in who waits already, and close our copies of the listening sockets; pairs live on."""
         while self._doors:
             door = self._doors.pop()
-            self._loop.remove_reader(door.sock.fileno())
+            self._shut(door)
             self._accept(door, BACKLOG)
             door.sock.close()
 
-    def _keep(self, work: Any) -> asyncio.Task[Any]:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+    def _shut(self, door: Door) -> None:
+        self._loop.watch(door.sock.fileno(), 0, _unasked)
 
     def _accept(self, door: Door, most: int) -> None:
         for _ in range(most):
@@ -101,54 +99,62 @@ class Listener:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError:  # no descriptor or memory left: asked again at once, it says so again
-                self._loop.remove_reader(door.sock.fileno())
-                self._loop.call_later(_ACCEPT_PAUSE_SECONDS, self._open, door)
+                self._shut(door)
+                self._loop.later(_ACCEPT_PAUSE_SECONDS, lambda: self._open(door))
                 return
             sock.setblocking(False)
             self._take(door, sock, peer)
 
     def _take(self, door: Door, sock: socket.socket, peer: Any) -> None:
         self._serial += 1
-        pair = Pair(self._serial, door.meta, self._tee, self._counters, self._on_lost)
+        pair = Pair(self._loop, self._serial, door.meta, self._tee, self._counters, self._on_lost)
         self.pairs[pair.connection] = pair
         self._counters.connections += 1
-        pair.client.on_made = lambda: self._made(pair, door.upstream, peer)
-        if self._tls.accepting is None:
-            PlainTransport(self._ready, sock, pair.client)
+        if self._tls is None or self._tls.accepting is None:
+            self._made(pair, sock, door.upstream, peer)
         else:
-            self._keep(self._shake_hands(pair, sock, self._tls.accepting))
+            self._shake_hands(pair, sock, door.upstream, peer)
 
-    async def _shake_hands(self, pair: Pair, sock: socket.socket, context: ssl.SSLContext) -> None:
+    def _shake_hands(self, pair: Pair, sock: socket.socket, upstream: Upstream | None, peer: Any) -> None:
+        from sidecar.relay import handshake, tls
+
+        def failed(_error: OSError) -> None:
+            pair.client.lost = True
+            self._lost(pair)
+
+        assert self._tls is not None
+        assert self._tls.accepting is not None
+        pair.client.half_closes = False
         try:
-            await self._loop.connect_accepted_socket(
-                lambda: pair.client, sock, ssl=context, ssl_handshake_timeout=HANDSHAKE_SECONDS
-            )
-        except OSError:
-            if pair.client.transport is None:
-                pair.client.lost = True
-                self._lost(pair)
+            secure = tls.accepted(self._tls.accepting, sock)
+        except OSError as error:
+            failed(error)
+            return
+        made = partial(self._made, pair, upstream=upstream, peer=peer)
+        handshake.Handshake(self._loop, secure, tls.HANDSHAKE_SECONDS, made, failed)
 
-    def _made(self, pair: Pair, upstream: Upstream | None, peer: Any) -> None:
-        assert pair.client.transport is not None
+    def _made(self, pair: Pair, sock: socket.socket, upstream: Upstream | None, peer: Any) -> None:
+        """The client's connection stands: find it its upstream, and listen to it meanwhile."""
+        pair.client.sock = sock
         self._tee.event(pair.opened(new=True))
-        places = upstream.places if upstream else _redirected(pair)
-        if (not places and upstream is None) or self._is_ourselves(pair, peer):
+        places = upstream.places if upstream else _redirected(sock)
+        if (not places and upstream is None) or self._is_ourselves(sock, peer):
             self._counters.connect_failures["loop"] += 1
-            reset(pair.client.transport)
+            pair.client.reset()
             return
         Dial(
+            self._loop,
             places,
             self._connect_timeout,
             lambda sock: self._reached(pair, sock, upstream.host if upstream else ""),
             lambda error: self._refuse(pair, error),
         ).start()
+        pair.client.resume()
 
-    def _is_ourselves(self, pair: Pair, peer: Any) -> bool:
+    def _is_ourselves(self, sock: socket.socket, peer: Any) -> bool:
         far = self._our_ends.get(peer)
         if far is None:
             return False
-        assert pair.client.transport is not None
-        sock = pair.client.transport.get_extra_info("socket")
         meant = original_destination(sock)
         return bool(far[:2] == (meant[1] if meant is not None else sock.getsockname()[:2]))
 
@@ -167,28 +173,38 @@ class Listener:
             pair.our_end = near
             self._our_ends[near] = far
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        pair.server.on_made = pair.join
-        if self._tls.client is None:
-            PlainTransport(self._ready, sock, pair.server)
+        if self._tls is None or self._tls.client is None:
+            self._stands(pair, sock)
         else:
-            self._keep(self._secure(pair, sock, self._tls.client.server_name or host))
+            self._secure(pair, sock, self._tls.client.server_name or host)
 
-    async def _secure(self, pair: Pair, sock: socket.socket, name: str) -> None:
+    def _stands(self, pair: Pair, sock: socket.socket) -> None:
+        pair.server.sock = sock
+        pair.join()
+
+    def _secure(self, pair: Pair, sock: socket.socket, name: str) -> None:
         """Shake hands with the model server, asking for the protocol that the client agreed on with us."""
-        assert pair.client.transport is not None
-        accepted = pair.client.transport.get_extra_info("ssl_object")
-        agreed = accepted.selected_alpn_protocol() if accepted is not None else None
+        from sidecar.relay import handshake, tls
+
+        assert self._tls is not None
+        pair.server.half_closes = False
+        client = pair.client.sock
+        agreed = client.selected_alpn_protocol() if isinstance(client, tls.TlsSocket) else None
         try:
-            await self._loop.create_connection(
-                lambda: pair.server,
-                sock=sock,
-                ssl=self._tls.dialling(agreed),
-                server_hostname=name,
-                ssl_handshake_timeout=self._connect_timeout,
-            )
-        except OSError as error:  # a failed handshake or certificate is one
+            context = self._tls.dialling(agreed)
+            assert context is not None
+            secure = tls.dialled(context, sock, name)
+        except OSError as error:
             sock.close()
             self._refuse(pair, error)
+            return
+        handshake.Handshake(
+            self._loop,
+            secure,
+            self._connect_timeout,
+            lambda secure: self._stands(pair, secure),
+            lambda error: self._refuse(pair, error),
+        )
 
     def _refuse(self, pair: Pair, error: OSError) -> None:
         reason, detail = _why(error)
@@ -203,16 +219,19 @@ class Listener:
             self._counters.connections -= 1
 
 
-def _redirected(pair: Pair) -> list[Place]:
+def _redirected(sock: socket.socket) -> list[Place]:
     """The original destination of a redirected client."""
-    assert pair.client.transport is not None
-    place = original_destination(pair.client.transport.get_extra_info("socket"))
+    place = original_destination(sock)
     return [] if place is None else [place]
 
 
+def _unasked(_events: int) -> None:
+    """What happens at a door that is not watched."""
+
+
 def _why(error: OSError) -> tuple[str, str]:
-    if isinstance(error, ssl.SSLError):
-        return "tls", f"the TLS handshake failed ({error.reason or 'no reason given'})"
+    if hasattr(error, "library"):  # ssl.SSLError, which is not loaded for this
+        return "tls", f"the TLS handshake failed ({getattr(error, 'reason', '') or 'no reason given'})"
     if isinstance(error, TimeoutError):
         return "timeout", "no answer to the connection attempt in time"
     if isinstance(error, ConnectionRefusedError) or error.errno == errno.ENOENT:

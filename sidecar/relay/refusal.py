@@ -5,14 +5,14 @@ problem and a lingering close (closing at once would cut its upload and hide the
 client gets a reset, which is what a refused connection looks like.
 """
 
-import asyncio
 import json
 import re
 from collections.abc import Callable
 
 from sidecar import clock
 from sidecar.chunk import Chunk, Kind
-from sidecar.relay.pair import Pair, reset
+from sidecar.relay.pair import Pair
+from sidecar.relay.side import Side
 
 # Enough for any request line worth answering; what does not look like one by then is not HTTP/1.
 _ENOUGH_BYTES = 16 * 1024
@@ -34,20 +34,19 @@ class Refusal:
         self._detail = detail
         self._seen = b""
         self._decided = False
-        self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(_SILENCE_SECONDS, self._decide)
+        self._loop = pair.loop
+        self._timer = self._loop.later(_SILENCE_SECONDS, self._decide)
 
     def start(self) -> None:
         """Listen to the client."""
         client = self._pair.client
-        assert client.transport is not None
         lost = self._pair.on_lost
         client.sink = self._receive
         self._pair.on_lost = lambda pair: self._gone(lost)
         early, self._pair.early = self._pair.early, b""
         if early:
             self._receive(early)
-        client.transport.resume_reading()
+        client.resume()
 
     def _receive(self, data: bytes) -> None:
         if self._decided:
@@ -56,27 +55,26 @@ class Refusal:
         if b"\n" in self._seen or len(self._seen) >= _ENOUGH_BYTES:
             # After this chunk was offered to the tee, so that the observer knows what was asked.
             self._timer.cancel()
-            self._timer = self._loop.call_later(0, self._decide)
+            self._timer = self._loop.later(0, self._decide)
 
     def _decide(self) -> None:
         self._decided = True
         self._timer.cancel()
         self._say_refused()
-        transport = self._pair.client.transport
-        assert transport is not None
+        client = self._pair.client
         if _REQUEST_LINE.match(self._seen.lstrip(b"\r\n")):
-            transport.write(answer(self._upstream, self._detail))
-            if transport.can_write_eof():
-                transport.write_eof()
-            self._linger(transport, self._loop.time() + _LINGER_SECONDS)
+            client.write(answer(self._upstream, self._detail))
+            if client.half_closes:
+                client.write_end()
+            self._linger(client, clock.monotonic() + _LINGER_SECONDS)
         else:
-            reset(transport)
+            client.reset()
 
-    def _linger(self, transport: asyncio.Transport, deadline: float) -> None:
-        if self._pair.client.ended or self._loop.time() >= deadline:
-            transport.close()
+    def _linger(self, client: Side, deadline: float) -> None:
+        if client.ended or clock.monotonic() >= deadline:
+            client.close()
         else:
-            self._timer = self._loop.call_later(_LINGER_POLL_SECONDS, self._linger, transport, deadline)
+            self._timer = self._loop.later(_LINGER_POLL_SECONDS, lambda: self._linger(client, deadline))
 
     def _gone(self, lost: Callable[[Pair], None]) -> None:
         self._timer.cancel()

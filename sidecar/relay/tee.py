@@ -7,7 +7,6 @@ connections find no room, the link is dropped and taken up again: the observer t
 connections are open, and at which offsets.
 """
 
-import asyncio
 import contextlib
 import socket
 from collections import deque
@@ -18,6 +17,7 @@ from sidecar import __version__, clock
 from sidecar.chunk import FROM_CLIENT, HEADER_BYTES, Chunk, FrameError, FrameReader, Kind, encode, pack_header
 from sidecar.relay.counters import Counters
 from sidecar.relay.frames import Frames
+from sidecar.relay.loop import READABLE, WRITABLE, Cancellable, Loop
 from sidecar.sockets import unix_name
 
 # Half a second of 100 Mbit/s, or 20,000 small chunks: enough to ride out a slow moment of the observer,
@@ -79,7 +79,7 @@ class Tee:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        loop: Loop,
         path: str,
         worker: int,
         counters: Counters,
@@ -99,9 +99,10 @@ class Tee:
         self._queued = 0
         self._sending = memoryview(b"")
         self._sending_sizes: list[int] = []  # of the chunks in it, for when it cannot be sent
+        self._heard = FrameReader()  # of what the observer says on this link
         self._flush_planned = False
         self._writer_armed = False
-        self._retry: asyncio.TimerHandle | None = None
+        self._retry: Cancellable | None = None
         self.pairs: Mapping[int, Pair] = {}
 
     # --- what the pairs call ---------------------------------------------------------------------
@@ -216,7 +217,7 @@ class Tee:
             self._flush()
         elif not self._flush_planned:
             self._flush_planned = True
-            self._loop.call_later(_FLUSH_SECONDS, self._flush)
+            self._loop.later(_FLUSH_SECONDS, self._flush)
 
     def _flush(self) -> None:
         self._flush_planned = False
@@ -229,7 +230,7 @@ class Tee:
                 self._sending = self._sending[self._socket.send(self._sending) :]
         except BlockingIOError:
             self._writer_armed = True
-            self._loop.add_writer(self._socket, self._writable)
+            self._loop.watch(self._socket.fileno(), READABLE | WRITABLE, self._happened)
         except OSError:
             self._lose_link()
 
@@ -248,7 +249,7 @@ class Tee:
 
     def _writable(self) -> None:
         assert self._socket is not None
-        self._loop.remove_writer(self._socket)
+        self._loop.watch(self._socket.fileno(), READABLE, self._happened)
         self._writer_armed = False
         self._flush()
 
@@ -263,10 +264,11 @@ class Tee:
             link.connect(unix_name(self._path))
         except OSError:
             link.close()
-            self._retry = self._loop.call_later(_RECONNECT_SECONDS, self.connect)
+            self._retry = self._loop.later(_RECONNECT_SECONDS, self.connect)
             return
         self._socket = link
-        self._loop.add_reader(link, self._readable, FrameReader())
+        self._heard = FrameReader()
+        self._loop.watch(link.fileno(), READABLE, self._happened)
         if not self._waiting:
             for flow in self._flows():
                 flow.gap_length = 0  # the announced offset says it
@@ -277,13 +279,19 @@ class Tee:
         self._sending = memoryview(encode(Chunk(Kind.HELLO, self._worker << 40, meta=hello)))
         self._flush()
 
-    def _readable(self, reader: FrameReader) -> None:
+    def _happened(self, events: int) -> None:
+        if events & ~WRITABLE:
+            self._readable()
+        if events & WRITABLE and self._writer_armed:
+            self._writable()
+
+    def _readable(self) -> None:
         assert self._socket is not None
         try:
             data = self._socket.recv(65536)
             if not data:
                 raise ConnectionResetError
-            for chunk in reader.feed(data):
+            for chunk in self._heard.feed(data):
                 pair = self.pairs.get(chunk.connection)
                 if pair is not None and chunk.kind is Kind.SKIP:
                     flow = pair.client if chunk.direction == FROM_CLIENT else pair.server
@@ -297,13 +305,12 @@ class Tee:
         self._disconnect()
         if self._retry is not None:
             self._retry.cancel()
-        self._retry = self._loop.call_later(retry_after, self.connect)
+        self._retry = self._loop.later(retry_after, self.connect)
 
     def _disconnect(self) -> None:
         link, self._socket = self._socket, None
         if link is not None:
-            self._loop.remove_reader(link)
-            self._loop.remove_writer(link)
+            self._loop.watch(link.fileno(), 0, self._happened)
             link.close()
         self._writer_armed = self._waiting = False
         self._discard_queue()

@@ -6,15 +6,60 @@ the order of our offer: a client that can do both gets HTTP/1.1, which any serve
 that can only do h2 (gRPC) gets h2.
 """
 
+import contextlib
 import os
+import socket
 import ssl
 from dataclasses import dataclass
+from typing import Any
 
 ALPN = ("http/1.1", "h2")
 # Certificates are renewed days before they end; this is soon enough and costs three system calls.
 RELOAD_SECONDS = 10.0
 # A client that does not finish its handshake holds a descriptor for nothing.
 HANDSHAKE_SECONDS = 10.0
+
+
+class TlsSocket(ssl.SSLSocket):
+    """Read and written like a plain socket that does not block.
+
+    One read empties a record (16 KiB) at the least, so nothing that was read waits where epoll cannot see it.
+    """
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        """Bytes read, 0 at the end. Raises BlockingIOError when there are none yet."""
+        try:
+            return super().recv_into(buffer, nbytes, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+            raise BlockingIOError from error
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """Bytes taken. Raises BlockingIOError; the next call must begin with the same bytes."""
+        try:
+            return super().send(data, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+            raise BlockingIOError from error
+
+    def shutdown(self, how: int) -> None:
+        """Say close_notify, and do not wait for theirs."""
+        with contextlib.suppress(OSError, ValueError):  # they have not said it yet, or are gone
+            self.unwrap()
+
+
+def accepted(context: ssl.SSLContext, sock: socket.socket) -> TlsSocket:
+    """The socket of a client, hands not shaken yet. Raises OSError when it is gone already."""
+    return _over(context, sock, server_side=True)
+
+
+def dialled(context: ssl.SSLContext, sock: socket.socket, name: str) -> TlsSocket:
+    """The socket to a server that is called `name`, hands not shaken yet. Raises OSError."""
+    return _over(context, sock, server_hostname=name)
+
+
+def _over(context: ssl.SSLContext, sock: socket.socket, **which: Any) -> TlsSocket:
+    wrapped = context.wrap_socket(sock, do_handshake_on_connect=False, **which)
+    assert isinstance(wrapped, TlsSocket)
+    return wrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +73,7 @@ class ServerTls:
     def context(self) -> ssl.SSLContext:
         """A context for accepted connections. Raises OSError (ssl.SSLError is one)."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        _ours(context)
         context.load_cert_chain(self.cert, self.key)
         context.set_alpn_protocols(list(ALPN))
         if self.client_ca:
@@ -50,6 +96,7 @@ class ClientTls:
     def context(self, alpn: str) -> ssl.SSLContext:
         """A context for dialled connections that asks for `alpn` ("" asks for nothing). Raises OSError."""
         context = ssl.create_default_context(cafile=self.ca or None)
+        _ours(context)
         if self.cert:
             context.load_cert_chain(self.cert, self.key)
         if not self.verify:
@@ -58,6 +105,12 @@ class ClientTls:
         if alpn:
             context.set_alpn_protocols([alpn])
         return context
+
+
+def _ours(context: ssl.SSLContext) -> None:
+    context.sslsocket_class = TlsSocket
+    # A renegotiation would have a read wait for a write.
+    context.options |= ssl.OP_NO_RENEGOTIATION
 
 
 class Contexts:

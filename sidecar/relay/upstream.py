@@ -4,14 +4,16 @@ Names are resolved beside the traffic, never for a connection that waits; severa
 turn. The trap: connecting to a full unix socket fails at once instead of waiting, so we wait.
 """
 
-import asyncio
 import contextlib
 import errno
 import os
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from sidecar.relay.loop import WRITABLE, Cancellable, Loop
 
 # A model server that moved is found again in this time; a lookup in between costs nobody anything.
 RESOLVE_SECONDS = 5.0
@@ -30,21 +32,24 @@ class Upstream:
     path: str = ""
     places: list[Place] = field(default_factory=list)
 
-    async def resolve(self) -> None:
+    def resolve(self) -> None:
         """Find the addresses; keep the old ones when the name cannot be resolved now."""
         if self.path:
             self.places = [(socket.AF_UNIX, self.path)]
             return
-        loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):
-            found = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
             self.places = list(dict.fromkeys((int(family), where) for family, _, _, _, where in found))
 
-    async def keep_resolved(self) -> None:
-        """Resolve again and again, if there is a name to resolve."""
-        while not self.path and not _is_literal(self.host):
-            await asyncio.sleep(RESOLVE_SECONDS)
-            await self.resolve()
+    def keep_resolved(self) -> None:
+        """Resolve again and again, beside the loop, if there is a name to resolve."""
+        if not self.path and not _is_literal(self.host):
+            threading.Thread(target=self._resolve_for_ever, daemon=True).start()
+
+    def _resolve_for_ever(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(RESOLVE_SECONDS):
+            self.resolve()
 
 
 def original_destination(sock: socket.socket) -> Place | None:
@@ -69,19 +74,20 @@ class Dial:
 
     def __init__(
         self,
+        loop: Loop,
         places: list[Place],
         seconds: float,
         reached: Callable[[socket.socket], None],
         failed: Callable[[OSError], None],
     ) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._left = list(places)
         self._seconds = seconds
         self._reached = reached
         self._failed = failed
         self._error: OSError | None = None
         self._socket: socket.socket | None = None
-        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline: Cancellable | None = None
 
     def start(self) -> None:
         """Try the next address; on one machine it usually stands before this returns."""
@@ -112,12 +118,12 @@ class Dial:
 
     def _wait(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._loop.add_writer(sock, self._writable)
+        self._loop.watch(sock.fileno(), WRITABLE, self._writable)
         self._set_deadline()
 
     def _later(self) -> None:
         self._set_deadline()
-        self._loop.call_later(_FULL_RETRY_SECONDS, self._again)
+        self._loop.later(_FULL_RETRY_SECONDS, self._again)
 
     def _again(self) -> None:
         if self._left:  # not given up meanwhile
@@ -125,12 +131,12 @@ class Dial:
 
     def _set_deadline(self) -> None:
         if self._deadline is None:
-            self._deadline = self._loop.call_later(self._seconds, self._give_up, TimeoutError())
+            self._deadline = self._loop.later(self._seconds, lambda: self._give_up(TimeoutError()))
 
-    def _writable(self) -> None:
+    def _writable(self, _events: int) -> None:
         sock, self._socket = self._socket, None
         assert sock is not None
-        self._loop.remove_writer(sock)
+        self._loop.watch(sock.fileno(), 0, self._writable)
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code == 0:
             self._stand(sock)
@@ -156,7 +162,7 @@ class Dial:
         if self._deadline is not None:
             self._deadline.cancel()
         if self._socket is not None:
-            self._loop.remove_writer(self._socket)
+            self._loop.watch(self._socket.fileno(), 0, self._writable)
             self._socket.close()
             self._socket = None
 

@@ -4,7 +4,6 @@ Told what to do by JSON lines on one inherited socket, and by nothing else: sign
 process group are ignored, and when the supervisor is gone (end of file) the worker drains by itself.
 """
 
-import asyncio
 import contextlib
 import gc
 import json
@@ -12,19 +11,23 @@ import resource
 import signal
 import socket
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sidecar import clock
 from sidecar.chunk import Kind
 from sidecar.relay.counters import Counters
 from sidecar.relay.listener import Listener
+from sidecar.relay.loop import READABLE, Loop
 from sidecar.relay.tee import Tee
-from sidecar.relay.tls import RELOAD_SECONDS, ClientTls, Contexts, ServerTls
 from sidecar.relay.upstream import Upstream
+
+if TYPE_CHECKING:
+    from sidecar.relay.tls import Contexts
 
 _REPORT_SECONDS = 1.0
 _LAG_PROBE_SECONDS = 0.1
 _DRAIN_POLL_SECONDS = 0.1
+_COMPLAIN_SECONDS = 10.0
 # In the last second of a drain whoever pauses at all between two requests is let go; looked at as often.
 _LAST_SECONDS, _LAST_POLL_SECONDS, _LAST_QUIET_SECONDS = 1.0, 0.01, 0.005
 # Longer than the time between two tokens of a stream, short enough that idle connections hold up nobody.
@@ -35,90 +38,114 @@ class Worker:
     """The life of one relay process."""
 
     def __init__(self, control: socket.socket, setup: dict[str, Any]) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop = Loop(self._fault)
         self._control = control
+        self._said = b""  # by the supervisor, up to a line's end
         self._setup = setup
         self._counters = Counters(int(setup["slot"]), setup["before"])
         number = int(setup["worker"])
         self._tee = Tee(self._loop, setup["tee"], number, self._counters)
-        self._tls = Contexts(
-            ServerTls(**setup["tls"]) if setup["tls"] else None,
-            ClientTls(**setup["upstream_tls"]) if setup["upstream_tls"] else None,
-        )
+        self._tls = _contexts(setup)
         patience = float(setup["connect_timeout"])
-        self._listener = Listener(number, self._tee, self._counters, patience, self._tls)
+        self._listener = Listener(self._loop, number, self._tee, self._counters, patience, self._tls)
         self._deadline: float | None = None
+        self._complained = 0.0
 
-    async def run(self) -> None:
+    def run(self) -> None:
         """Serve until told to drain and drained, or past the deadline."""
         for route in self._setup["routes"]:
             sock = socket.socket(fileno=route["fd"])
             sock.setblocking(False)
             upstream = Upstream(**route["upstream"]) if route["upstream"] else None
-            await self._listener.listen(sock, route["name"], upstream)
+            self._listener.listen(sock, route["name"], upstream)
         self._tee.connect()
-        work = (self._report(), self._probe_lag(), self._obey(), self._renew_certificates())
-        background = [asyncio.create_task(each) for each in work]
+        self._loop.watch(self._control.fileno(), READABLE, self._obey)
+        self._loop.later(_REPORT_SECONDS, self._report)
+        self._probe_lag()
+        if self._tls is not None:
+            self._renew_certificates(self._tls)
         self._tell({"ready": True})
-        while not self._drained():
-            in_a_hurry = self._deadline is not None and self._deadline - clock.monotonic() < _LAST_SECONDS
-            await asyncio.sleep(_LAST_POLL_SECONDS if in_a_hurry else _DRAIN_POLL_SECONDS)
-        for task in background:
-            task.cancel()
+        self._loop.run()
         for pair in list(self._listener.pairs.values()):
             pair.abort()
-        await asyncio.sleep(0)
+        self._loop.turn(0)
         self._tell({"stats": self._counters.report()})
         self._tee.close()
 
-    async def _obey(self) -> None:
-        reader, _ = await asyncio.open_unix_connection(sock=self._control.dup())
-        while line := await reader.readline():
+    def _obey(self, _events: int) -> None:
+        try:
+            said = self._control.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            said = b""
+        *lines, self._said = (self._said + said).split(b"\n")
+        for line in lines:
             command = json.loads(line)
             if "drain" in command:
                 self._drain(float(command["drain"]))
-        self._drain(float(self._setup["drain_deadline"]))
+        if not said:
+            self._loop.watch(self._control.fileno(), 0, self._obey)
+            self._drain(float(self._setup["drain_deadline"]))
 
     def _drain(self, seconds: float) -> None:
-        if self._deadline is None:
-            self._listener.stop_accepting()
+        first = self._deadline is None
         self._deadline = clock.monotonic() + seconds
+        if first:
+            self._listener.stop_accepting()
+            self._leave_when_drained()
 
-    def _drained(self) -> bool:
-        """Close what is quiet; true when nothing is left or time is up."""
-        if self._deadline is None:
-            return False
+    def _leave_when_drained(self) -> None:
+        """Close what is quiet; leave when nothing is left or time is up."""
+        assert self._deadline is not None
         now = clock.monotonic()
+        left = self._deadline - now
         for pair in list(self._listener.pairs.values()):
             quiet = pair.quiet_since()
-            if quiet is not None and now - quiet >= quiet_enough(self._deadline - now):
+            if quiet is not None and now - quiet >= quiet_enough(left):
                 pair.finish()
-        return not self._listener.pairs or now >= self._deadline
+        if not self._listener.pairs or left <= 0:
+            self._loop.stop()
+        pause = _LAST_POLL_SECONDS if left < _LAST_SECONDS else _DRAIN_POLL_SECONDS
+        self._loop.later(pause, self._leave_when_drained)
 
-    async def _report(self) -> None:
-        while True:
-            await asyncio.sleep(_REPORT_SECONDS)
-            report = self._counters.report()
-            self._tee.say(Kind.STATS, report)
-            self._tell({"stats": report})
+    def _report(self) -> None:
+        report = self._counters.report()
+        self._tee.say(Kind.STATS, report)
+        self._tell({"stats": report})
+        self._loop.later(_REPORT_SECONDS, self._report)
 
-    async def _probe_lag(self) -> None:
-        while True:
-            asked = clock.monotonic() + _LAG_PROBE_SECONDS
-            await asyncio.sleep(_LAG_PROBE_SECONDS)
+    def _probe_lag(self) -> None:
+        asked = clock.monotonic() + _LAG_PROBE_SECONDS
+
+        def note() -> None:
             # The timer's own resolution is a millisecond: what is under it is not lag.
             self._counters.lag(max(clock.monotonic() - asked - 0.001, 0.0))
+            self._probe_lag()
 
-    async def _renew_certificates(self) -> None:
-        while True:
-            await asyncio.sleep(RELOAD_SECONDS)
+        self._loop.later(_LAG_PROBE_SECONDS, note)
+
+    def _renew_certificates(self, tls: "Contexts") -> None:
+        from sidecar.relay.tls import RELOAD_SECONDS
+
+        def renew() -> None:
+            self._renew_certificates(tls)
             try:
-                if self._tls.renew():
+                if tls.renew():
                     self._tell({"log": "certificates were loaded again"})
             except OSError as error:
                 self._tell(
                     {"log": f"certificates are kept as they were, the new ones cannot be used: {error}"}
                 )
+
+        self._loop.later(RELOAD_SECONDS, renew)
+
+    def _fault(self, fault: Exception) -> None:
+        """Ours, and it cost one connection at most: say so, not more often than anybody can read."""
+        now = clock.monotonic()
+        if now - self._complained >= _COMPLAIN_SECONDS or not self._complained:
+            self._complained = now
+            self._tell({"log": f"a fault of the relay's own in {_where(fault)}: {fault!r}"})
 
     def _tell(self, message: dict[str, Any]) -> None:
         """To the supervisor; never waits for it."""
@@ -157,10 +184,28 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def _where(fault: Exception) -> str:
+    """Function and line; the module for tracebacks would load half the standard library."""
+    at = fault.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return f"{at.tb_frame.f_code.co_qualname}, line {at.tb_lineno}" if at is not None else "no place"
+
+
+def _contexts(setup: dict[str, Any]) -> "Contexts | None":
+    """What TLS needs, where it is wanted: loading it costs 2 MB and a moment."""
+    if not (setup["tls"] or setup["upstream_tls"]):
+        return None
+    from sidecar.relay.tls import ClientTls, Contexts, ServerTls
+
+    return Contexts(
+        ServerTls(**setup["tls"]) if setup["tls"] else None,
+        ClientTls(**setup["upstream_tls"]) if setup["upstream_tls"] else None,
+    )
+
+
 def main() -> None:
     """Entry point of `python -m sidecar.relay.worker FD`."""
-    import uvloop
-
     _raise_descriptor_limit()
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
@@ -168,14 +213,10 @@ def main() -> None:
     control.setblocking(True)
     setup = read_setup(control)
     control.setblocking(False)
+    worker = Worker(control, setup)
     # Nothing here makes cycles on the hot path; a full collection over 10,000 connections is a stall.
     gc.freeze()
-
-    async def serve() -> None:
-        await Worker(control, setup).run()
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve())
+    worker.run()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A relay in the test's own loop (uvloop, as in production) and an observer that listens."""
+"""A relay whose loop is turned by the test's, and an observer that listens."""
 
 import asyncio
 import contextlib
@@ -8,19 +8,34 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 
 from sidecar.chunk import Chunk, FrameReader, Kind, encode
 from sidecar.relay.counters import Counters
 from sidecar.relay.listener import Listener
+from sidecar.relay.loop import Cancellable, Loop
 from sidecar.relay.tee import Tee
 from sidecar.relay.upstream import Upstream
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"uvloop": uvloop.new_event_loop}
+class Nested(Loop):
+    """The relay's loop inside asyncio's, which waits for it and has its timers."""
+
+    def __init__(self) -> None:
+        super().__init__(self.faults_are_told)
+        self._outer = asyncio.get_running_loop()
+        self._outer.add_reader(self._epoll.fileno(), self.turn, 0)
+        self.faults: list[Exception] = []
+
+    def faults_are_told(self, fault: Exception) -> None:
+        self.faults.append(fault)
+
+    def soon(self, callback: Callable[[], object]) -> None:
+        self._outer.call_soon(callback)
+
+    def later(self, seconds: float, callback: Callable[[], object]) -> Cancellable:
+        return self._outer.call_later(seconds, callback)
 
 
 class Observer:
@@ -83,15 +98,16 @@ class Relay:
     def __init__(self, tmp_path: Path, budget: int) -> None:
         self.counters = Counters()
         self.observer = Observer(tmp_path / "tee.sock")
-        self.tee = Tee(asyncio.get_running_loop(), self.observer.path, 1, self.counters, budget)
-        self.listener = Listener(1, self.tee, self.counters, connect_timeout=2.0)
+        self.loop = Nested()
+        self.tee = Tee(self.loop, self.observer.path, 1, self.counters, budget)
+        self.listener = Listener(self.loop, 1, self.tee, self.counters, connect_timeout=2.0)
         self._servers: list[asyncio.Server] = []
         self.address = ("", 0)
 
     async def in_front_of(self, upstream: Upstream) -> tuple[str, int]:
         sock = socket.create_server(("127.0.0.1", 0))
         sock.setblocking(False)
-        await self.listener.listen(sock, "route", upstream)
+        self.listener.listen(sock, "route", upstream)
         self.address = sock.getsockname()
         return self.address
 
@@ -115,6 +131,7 @@ class Relay:
             server.close()
         self.tee.close()
         await self.observer.stop()
+        assert self.loop.faults == []
 
 
 @pytest.fixture

@@ -129,9 +129,8 @@ async def test_a_client_that_does_not_read_stops_the_upstream_and_not_our_memory
     reader, writer = await asyncio.open_connection(*await relay.in_front_of_handler(floods), limit=1024)
     await stands_still(lambda: sent)
     pair = next(iter(relay.listener.pairs.values()))
-    assert pair.client.transport is not None
     assert sent < 100 * 1024 * 1024
-    assert pair.client.transport.get_write_buffer_size() < 1024 * 1024
+    assert len(pair.client.waiting) < 1024 * 1024
     writer.transport.abort()
     assert reader is not None
 

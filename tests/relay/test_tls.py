@@ -23,7 +23,7 @@ def issuer(tmp_path: Path) -> Authority:
 
 def with_tls(relay: Relay, server: ServerTls | None, client: ClientTls | None = None) -> Contexts:
     contexts = Contexts(server, client)
-    relay.listener = Listener(1, relay.tee, relay.counters, 2.0, contexts)
+    relay.listener = Listener(relay.loop, 1, relay.tee, relay.counters, 2.0, contexts)
     return contexts
 
 

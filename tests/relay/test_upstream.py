@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from sidecar.relay.upstream import Dial, Upstream
-from tests.relay.conftest import Relay
+from tests.relay.conftest import Nested, Relay
 from tests.relay.test_pair import echo
 
 
 async def dial(places: list[tuple[int, object]], seconds: float = 5.0) -> socket.socket:
     """What one attempt comes to."""
     found: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
-    Dial(places, seconds, found.set_result, found.set_exception).start()
+    Dial(Nested(), places, seconds, found.set_result, found.set_exception).start()
     return await found
 
 
@@ -85,11 +85,11 @@ async def test_a_full_unix_socket_is_waited_for(tmp_path: Path) -> None:
 
 async def test_a_name_that_cannot_be_resolved_keeps_the_addresses_it_had() -> None:
     upstream = Upstream("localhost:1", "localhost", 1)
-    await upstream.resolve()
+    upstream.resolve()
     had = list(upstream.places)
     assert had
     upstream.host = "no-such-host.invalid"
-    await upstream.resolve()
+    upstream.resolve()
     assert upstream.places == had
 
 
@@ -97,7 +97,7 @@ async def test_a_connection_that_leads_back_to_us_is_refused_and_counted(relay: 
     loop = Upstream("ourselves", "127.0.0.1", 1)
     host, port = await relay.in_front_of(loop)
     loop.port = port
-    await loop.resolve()
+    loop.resolve()
     reader, writer = await asyncio.open_connection(host, port)
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     with pytest.raises(ConnectionResetError):
@@ -112,7 +112,7 @@ async def test_a_connection_that_leads_back_to_us_is_refused_and_counted(relay: 
 async def test_in_redirect_mode_a_connection_that_nobody_redirected_is_refused(relay: Relay) -> None:
     sock = socket.create_server(("127.0.0.1", 0))
     sock.setblocking(False)
-    await relay.listener.listen(sock, "route", None)
+    relay.listener.listen(sock, "route", None)
     reader, _ = await asyncio.open_connection(*sock.getsockname())
     with pytest.raises(ConnectionResetError):
         await reader.read()
