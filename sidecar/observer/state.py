@@ -5,7 +5,8 @@ into the page cache: a killed observer then never goes on from less than it has 
 would take for a reset and count anew. `monitors.json` holds references, learnt and being learnt, what drift
 and data quality are judged by, and problems that stand; it and the counters are written to the disk every
 minute, when a reference was learnt, and at the end. `labels.json` holds the predictions that wait for
-labels, as numbers and hashes; it is written every ten minutes and at the end.
+labels, as numbers and hashes; it is written every minute while it is small, less often as it grows, and at
+the end.
 
 Snapshots are taken on the loop, everything else happens in a thread, one at a time. Nothing here raises: what
 cannot be kept is counted, and traffic goes on. What it is not: a place for values of rows. The trap: after
@@ -41,8 +42,9 @@ KEEP_SECONDS = 0.5
 COUNTERS, COUNTERS_SCHEMA = "counters.json", "inference-sidecar/counters/v1"
 MONITORS, MONITORS_SCHEMA = "monitors.json", "inference-sidecar/monitors/v1"
 LABELS, LABELS_SCHEMA = "labels.json", "inference-sidecar/labels/v1"
-# Some 20 MB where much waits: a killed observer forgets ten minutes of predictions and of their labels.
-LABELS_SECONDS = 600.0
+# What waits for labels is 4 MB for some 90,000 predictions, written each minute (or just before it is over),
+# and 42 MB at most, every ten: a killed observer forgets what came since, and a disk of any kind bears it.
+LABELS_SECONDS, LABELS_BYTES_A_SECOND = SAVE_SECONDS - 10, 70_000
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -60,7 +62,7 @@ class State:
         self._keeping: set[asyncio.Future[None]] = set()
         self._failing: dict[str, str] = {}  # by file: why
         self._learnt: frozenset[str] = frozenset()
-        self._labels_saved = clock.monotonic()
+        self._labels_saved, self._labels_bytes = clock.monotonic(), 0
 
     # --- at the start ----------------------------------------------------------------------------
 
@@ -175,10 +177,11 @@ class State:
         # First the counters: in the order of their snapshots, or newer ones would be overwritten.
         await self._write_counters(snapshot, sync=True, clean=clean)
         await self._write(MONITORS, lambda: dump(MONITORS_SCHEMA, _encoded(monitors)), sync=True)
-        if clean or clock.monotonic() - self._labels_saved >= LABELS_SECONDS:
+        wait = max(LABELS_SECONDS, self._labels_bytes / LABELS_BYTES_A_SECOND)
+        if clean or clock.monotonic() - self._labels_saved >= wait:
             self._labels_saved = clock.monotonic()
             labels = self._pipeline.labels.state()
-            await self._write(LABELS, lambda: dump(LABELS_SCHEMA, saved_labels.encoded(labels)), sync=True)
+            await self._write(LABELS, lambda: self._of_labels(labels), sync=True)
 
     async def close(self, snapshot: Snapshot, within: float) -> None:
         """Save everything for the last time, and let go of the directory."""
@@ -214,6 +217,12 @@ class State:
             return dump(COUNTERS_SCHEMA, {"boot": _boot_id(), "clean": clean, "series": series})
 
         await self._write(COUNTERS, data, sync=sync)
+
+    def _of_labels(self, labels: dict[str, Any]) -> bytes:
+        """In the one thread that writes."""
+        data = dump(LABELS_SCHEMA, saved_labels.encoded(labels))
+        self._labels_bytes = len(data)
+        return data
 
     async def _write(self, name: str, data: Callable[[], bytes], *, sync: bool) -> None:
         loop = asyncio.get_running_loop()

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sidecar import catalog
+from sidecar import catalog, clock
 from sidecar.batch import Batch, CleanColumn
 from sidecar.config import load
 from sidecar.exchange import Exchange
 from sidecar.observer.pipeline import Pipeline
-from sidecar.observer.state import COUNTERS, MONITORS, State
+from sidecar.observer.state import COUNTERS, LABELS, MONITORS, State
 from sidecar.profiles import state_file
 from sidecar.reference import ColumnType
-from tests.fakes import exchange
+from tests.fakes import exchange, inference
 
 ANSWER = b'{"model_name": "m", "model_version": "1", "outputs": []}'
 
@@ -397,6 +397,45 @@ async def test_a_file_of_a_version_that_kept_less_is_read(tmp_path):
     (tmp_path / MONITORS).write_bytes(state_file.dump("inference-sidecar/monitors/v1", document))
     after = Observer(tmp_path)
     assert after.pipeline.references.of("m") is not None and after.failures("corrupt") == 0
+
+
+def labelled(observer: Observer, ids: str) -> None:
+    """Predictions that wait for their labels, as numbers, one for each letter."""
+    for identity in ids:
+        said = inference(outputs={"y": [1]}, x=[0])
+        said.request_id = identity
+        observer.pipeline.labels.observe(exchange(), said)
+
+
+def waiting(observer: Observer) -> int:
+    observer.registry.snapshot()
+    return int(observer.registry.value("sidecar_labels_pending", kind="prediction"))
+
+
+async def test_while_few_predictions_wait_for_labels_who_is_killed_forgets_a_minute(tmp_path, monkeypatch):
+    minutes = itertools.count(clock.monotonic(), 60.0)
+    monkeypatch.setattr(clock, "monotonic", lambda: next(minutes))
+    observer = Observer(tmp_path)
+    for ids in ("a", "bc"):
+        labelled(observer, ids)
+        await observer.saves()
+    observer.killed()
+
+    assert waiting(Observer(tmp_path)) == 3
+
+
+async def test_the_more_waits_for_labels_the_less_often_it_is_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr("sidecar.observer.state.LABELS_SECONDS", 0.0)
+    monkeypatch.setattr("sidecar.observer.state.LABELS_BYTES_A_SECOND", 0.01)
+    observer = Observer(tmp_path)
+    for ids in ("a", "bc"):
+        labelled(observer, ids)
+        await observer.saves()
+    kept = (tmp_path / LABELS).read_bytes()
+    await observer.leaves()
+
+    assert len((tmp_path / LABELS).read_bytes()) > len(kept)
+    assert waiting(Observer(tmp_path)) == 3
 
 
 async def test_what_would_be_too_large_to_read_is_not_written(tmp_path, monkeypatch):

@@ -9,9 +9,10 @@ The trap: labels that somebody chose (only the complaints, say) look like a fall
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import isfinite, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -78,6 +79,34 @@ class Falling:
                 changes += self._look(self.baseline, np.array(self._recent))
         return changes
 
+    def state(self) -> dict[str, Any]:
+        """What to go on from, with the last errors, of which there are `errors`."""
+        known = self.baseline
+        return {
+            "task": self.task,
+            "baseline": None if known is None else [known.mean, known.variance, known.count],
+            "fallen": self.fallen,
+            "errors": len(self._first) or len(self._recent),
+            "counts": [self._unchecked, self._calm],
+        }
+
+    def restore(self, saved: Mapping[str, Any], last: Sequence[float]) -> None:
+        """Go on from a saved state of the same task; `last` are the errors known, the newest at the end.
+
+        Raises ValueError, TypeError or KeyError, having changed nothing, when it is none.
+        """
+        known = saved["baseline"]
+        baseline = None if known is None else _baseline(self.task, *known)
+        unchecked, calm = (int(count) for count in saved["counts"])
+        few = max(min(int(saved["errors"]), len(last)), 0)
+        errors = list(last[len(last) - few :])
+        self.baseline, self.fallen = baseline, bool(saved["fallen"]) and baseline is not None
+        self._unchecked, self._calm = unchecked, calm
+        if baseline is None:
+            self._first = errors[: BASELINE - 1]
+        else:
+            self._recent.extend(errors)
+
     def _settle(self, error: float) -> None:
         self._first.append(error)
         if len(self._first) >= BASELINE:
@@ -109,6 +138,12 @@ class Falling:
 
     def _gate(self, baseline: Baseline) -> float:
         return _SHARE * baseline.mean if self.task is Task.NUMBERS else _POINTS
+
+
+def _baseline(task: Task, mean: float, variance: float, count: int) -> Baseline:
+    if not (isfinite(mean) and isfinite(variance) and variance >= 0 and count >= 1):
+        raise ValueError("not the errors of a model's first labels")
+    return Baseline(task, float(mean), float(variance), int(count))
 
 
 def _variance(errors: Floats, task: Task) -> float:

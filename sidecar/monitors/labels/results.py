@@ -129,7 +129,7 @@ class Results:
     def state(self) -> dict[str, Any]:
         """What to go on from."""
         windows = [
-            [model.name, model.version, window.last, window.state()]
+            [model.name, model.version, window.last, window.state(), window.watching()]
             for model, window in self._windows.items()
         ]
         baselines = [
@@ -144,10 +144,16 @@ class Results:
         for name, task, mean, variance, count in saved["baselines"]:
             found = Baseline(Task(task), float(mean), float(variance), int(count))
             self._baselines[str(name)][found.task] = found
-        for name, version, last, pairs in saved["windows"]:
-            model = ModelRef(str(name), str(version))
-            self._windows[model].restore(pairs, float(last))
+        for name, version, last, pairs, *watching in saved["windows"]:
+            model, window = (
+                ModelRef(str(name), str(version)),
+                self._windows[ModelRef(str(name), str(version))],
+            )
+            window.restore(pairs, float(last), *watching)
             self._changed.add(model)
+            self._follow(model, window, [])
+            if window.falling.fallen:
+                self._fallen.add(model)
 
     def _window(self, model: ModelRef) -> LabelledWindow:
         objective = self._objective(model.name)

@@ -6,6 +6,7 @@ posts a day of labels at once leaves only its last 1,000 here; the objective and
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -55,16 +56,27 @@ class LabelledWindow:
         found: list[list[float]] = self._pairs.tolist()
         return found
 
-    def restore(self, saved: object, last: float) -> None:
-        """Go on from saved pairs. Raises ValueError, having changed nothing, when they are none."""
+    def watching(self) -> dict[str, Any]:
+        """Whether quality has fallen and what that rests on, beside the pairs."""
+        return self.falling.state()
+
+    def restore(self, saved: object, last: float, watching: Mapping[str, Any] | None = None) -> None:
+        """Go on from saved pairs. Raises ValueError, having changed nothing, when they are none.
+
+        What was watched is left out where the pairs, or what is configured, now say another task. Raises
+        TypeError or KeyError, too, when it is none.
+        """
         try:
             pairs = np.array(saved, np.float64).reshape(-1, 4)[-WINDOW:]
         except TypeError as error:
             raise ValueError("not pairs of prediction and label") from error
         if not np.isfinite(pairs).all() or not np.isin(pairs[:, [1, 3]], (0, 1, 2)).all():
             raise ValueError("not pairs of prediction and label")
-        self._pairs, self.last = pairs, last
-        self.task = task_of(_pairs(pairs), self.rules)
+        task = task_of(_pairs(pairs), self.rules)
+        falling = Falling(task, self._inherited.get(task))
+        if watching is not None and task is not Task.UNCLEAR and watching["task"] == task:
+            falling.restore(watching, errors(_pairs(pairs), task, self.rules).tolist())
+        self._pairs, self.last, self.task, self.falling = pairs, last, task, falling
 
     def _watch(self, new: Pairs) -> list[Change]:
         if self.task is Task.UNCLEAR:

@@ -1,6 +1,11 @@
 """When quality is said to have fallen, and when not."""
 
+import json
 import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sidecar.monitors.labels.falling import BASELINE, Baseline, Falling
 from sidecar.monitors.labels.judging import Task
@@ -53,3 +58,30 @@ def test_a_new_version_is_compared_with_what_the_model_was_like():
     assert Falling(Task.CLASSES, known).add(errors(0.3, 500))[0].fell
     # To another kind of question there are other errors.
     assert Falling(Task.NUMBERS, known).add([100.0] * 400) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 3_000), st.integers(0, 3), st.sampled_from(list(Task)[:3]))
+def test_after_a_restart_at_any_time_it_goes_on_as_it_was(at, seed, task):
+    story = errors(0.1, 900, seed) + errors(0.4, 900, seed + 1) + errors(0.1, 1_200, seed + 2)
+    falling, after = Falling(task), Falling(task)
+    falling.add(story[:at])
+    after.restore(json.loads(json.dumps(falling.state())), story[:at][-1_000:])
+
+    assert after.fallen == falling.fallen
+    assert after.add(story[at:]) == falling.add(story[at:])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"baseline": [0.1]}, {"baseline": [0.1, -1.0, 500]}, {"baseline": ["a", 0.1, 500]}, {"counts": [1]},
+     {"errors": "many"}, {"baseline": 5}],
+)  # fmt: skip
+def test_a_damaged_state_is_refused_and_changes_nothing(damage):
+    falling = Falling(Task.CLASSES)
+    falling.add(errors(0.1, 700))
+    before = falling.state()
+
+    with pytest.raises((ValueError, TypeError)):
+        falling.restore({**before, **damage}, [])
+    assert falling.state() == before

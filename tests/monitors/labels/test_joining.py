@@ -1,5 +1,6 @@
 """Labels and predictions: what matches, what does not, and what is said of it."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -302,6 +303,37 @@ def test_everything_goes_on_after_a_restart():
     assert after.registry.value("inference_quality_ratio", metric="accuracy") == 1.0
     assert after.take(of("a", 1, row=0), of("a", 1, row=1)).states == {"duplicate": 1, "matched": 1}
     assert after.count("matched", model_name="m", model_version="1") == 1
+
+
+def test_that_quality_fell_is_known_after_a_restart_and_said_once():
+    world, after = World(PROMISED), World(PROMISED)
+    world.predict("good", *([1] * 800))
+    world.take(of_all("good", *([1] * 800)))
+    world.predict("bad", *([1] * 300))
+    world.take(of_all("bad", *([0] * 300)))
+    said = []
+    after.labels.results.on_change = lambda model, change: said.append(change)
+    after.labels.restore(json.loads(json.dumps(world.labels.state(), default=lambda a: a.tolist())))
+
+    assert after.registry.value("inference_quality_degraded", model_name="m") == 1
+    assert after.labels.results.fallen("m")
+    assert said == []
+    after.predict("better", *([1] * 600))
+    after.take(of_all("better", *([1] * 600)))
+    assert [change.fell for change in said] == [False]
+    assert not after.labels.results.fallen("m")
+    assert after.registry.value("inference_quality_degraded", model_name="m") == 0
+
+
+def test_a_state_that_says_nothing_of_falls_is_read():
+    world, after = World(PROMISED), World(PROMISED)
+    world.predict("a", *([1] * 40))
+    world.take(of_all("a", *([1] * 40)))
+    saved = world.labels.state()
+    saved["results"]["windows"] = [entry[:4] for entry in saved["results"]["windows"]]
+    after.labels.restore(saved)
+
+    assert after.registry.value("inference_quality_ratio", metric="accuracy") == 1.0
 
 
 ids = st.sampled_from(["a", "b", "c", ""])
