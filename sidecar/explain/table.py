@@ -13,6 +13,10 @@ from rich.text import Text
 
 # A screen full; the rest is counted. --format json has all of them.
 _COLUMNS_SHOWN = 20
+_FROM = {
+    "configuration": " (from the configuration)",
+    "route": " (inferred: the only one that this route answered with in the last hour)",
+}
 
 
 def show(console: Console, number: int, said: Mapping[str, Any]) -> None:
@@ -32,8 +36,7 @@ def show(console: Console, number: int, said: Mapping[str, Any]) -> None:
 def _inference(console: Console, said: Mapping[str, Any]) -> None:
     _line(console, "decoder", f"{said['protocol']}, {said['operation']}")
     _line(console, "because", said["evidence"])
-    model = said["model"]
-    _line(console, "model", f"{model['name'] or 'not named'}, version {model['version'] or 'not said'}")
+    _line(console, "model", _model(said["model"]))
     if said["request_id"]:
         _line(console, "id", said["request_id"])
     _line(console, "rows", str(said["rows"]))
@@ -49,6 +52,15 @@ def _inference(console: Console, said: Mapping[str, Any]) -> None:
         _line(console, "problem", problem, "red")
     if said["undecoded"]:
         _line(console, "counted", f'sidecar_exchanges_undecoded_total{{reason="{said["undecoded"]}"}}', "red")
+
+
+def _model(model: Mapping[str, Any]) -> str:
+    """Name and version, each with where it is from if the traffic does not say it."""
+    name, version = model["name"] or "not named", model["version"] or "not said"
+    by_name, by_version = (_FROM.get(model.get(key) or "", "") for key in ("name_from", "version_from"))
+    if by_name == by_version:
+        return f"{name}, version {version}{by_name}"
+    return f"{name}{by_name}, version {version}{by_version}"
 
 
 def _columns(console: Console, what: str, columns: Mapping[str, Sequence[Any]] | Sequence[str]) -> None:

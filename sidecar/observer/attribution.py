@@ -56,6 +56,16 @@ class Attribution:
         if trusted and said.name and name != OTHER:
             self._remember(exchange.route, model if said.version else ModelRef(name), now)
 
+    def sources(self, said: ModelRef, model: ModelRef) -> tuple[str, str]:
+        """Where the name and the version of `model` are from, if this is what the traffic said.
+
+        Each is `traffic`, `configuration`, `route` (the only one it answered with in the last hour), or "".
+        """
+        name = _source(said.name, model.name, self._configured.name)
+        if model.name == OTHER:
+            return name, name
+        return name, _source(said.version, model.version, self._configured_version(model.name))
+
     def model_of(self, name: str, route: str, now: float) -> str:
         """The `model_name` of an exchange still open, from the name its request says ("" if none)."""
         return self._name(name, route, now, trusted=False)
@@ -126,6 +136,14 @@ class Attribution:
 def _said(names: Iterable[str]) -> list[str]:
     """The names that are names: not empty, and not the `*` of a configuration."""
     return [name for name in names if name not in ("", "*")]
+
+
+def _source(said: str, used: str, configured: str) -> str:
+    if said:
+        return "traffic"
+    if used == UNKNOWN:
+        return ""
+    return "configuration" if configured and used == clean(configured) else "route"
 
 
 def _only(values: Iterable[str]) -> str:

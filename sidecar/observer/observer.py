@@ -51,7 +51,7 @@ class Observer:
         self.wire = Wire()
         self.totals = RelayTotals(registry)
         self.shedding = Shedding()
-        self.recent = Recent()
+        self.recent = Recent(attribution.sources)
         self.naming: Naming | None = None
         self.monitors: Sequence[Monitor] = ()
         self.expiring: Sequence[Expiring] = (attribution,)
@@ -108,10 +108,11 @@ class Observer:
             return None
         read = self._decoders.decode if self.shedding.decoding else self._decoders.unread
         inference = read(exchange, claim)
+        said = inference.model
         self._attribution.attribute(exchange, inference)
         if self.naming is not None:
             self.naming.name(inference)
-        self.recent.add(exchange, inference)
+        self.recent.add(exchange, inference, said)
         return inference
 
     def link_lost(self, worker: int, now: float) -> None:

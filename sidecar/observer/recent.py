@@ -7,12 +7,13 @@ anything that holds one: a few hundred bytes for each exchange, at most two kilo
 import math
 import re
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from sidecar import clock
 from sidecar.decoders.explanation import advice, advice_on_other
 from sidecar.exchange import Exchange, Outcome
-from sidecar.inference import UNKNOWN, Column, Inference, Operation
+from sidecar.inference import UNKNOWN, Column, Inference, ModelRef, Operation
 from sidecar.sensitive import MAX_CHARACTERS, scrub
 
 # Enough to find the request that one has just sent on a server with some traffic.
@@ -29,17 +30,26 @@ _ID = re.compile(r"[A-Za-z0-9_.:-]{0,200}")
 _NAMES = 20
 
 
+def _of_traffic(said: ModelRef, _: ModelRef) -> tuple[str, str]:
+    return "traffic" if said.name else "", "traffic" if said.version else ""
+
+
 class Recent:
     """The last exchanges of inference, and the last of anything else."""
 
-    def __init__(self) -> None:
+    def __init__(self, sources: Callable[[ModelRef, ModelRef], tuple[str, str]] = _of_traffic) -> None:
+        """`sources` says where name and version of a model are from, see `Attribution`."""
+        self._sources = sources
         self._inferences: deque[tuple[Any, ...]] = deque(maxlen=KEPT)
         self._others: deque[tuple[Any, ...]] = deque(maxlen=OTHERS_KEPT)
         self._number = 0
         self._next = -math.inf
 
-    def add(self, exchange: Exchange, inference: Inference) -> None:
-        """Remember how an exchange was read, unless all is well and another was remembered just now."""
+    def add(self, exchange: Exchange, inference: Inference, said: ModelRef | None = None) -> None:
+        """Remember how an exchange was read, unless all is well and another was remembered just now.
+
+        `said` is the model by what the traffic says, None: it is that of the inference.
+        """
         time = exchange.timings.response_last or exchange.timings.request_first
         if time < self._next and inference.undecoded is None and exchange.outcome is Outcome.OK:
             return
@@ -50,6 +60,7 @@ class Recent:
             exchange.status, exchange.outcome, exchange.streamed, inference.protocol, inference.operation,
             inference.evidence, inference.model, inference.request_id, inference.rows, inference.undecoded,
             inference.error, _names(inference.features), len(inference.features), _names(inference.outputs),
+            self._sources(inference.model if said is None else said, inference.model),
         ))  # fmt: skip
 
     def add_other(self, exchange: Exchange, kind: str) -> None:
@@ -80,7 +91,7 @@ def _names(columns: list[Column]) -> list[str]:
 def _inference(entry: tuple[Any, ...]) -> dict[str, Any]:
     (
         number, time, method, target, status, outcome, streamed, protocol, operation,
-        evidence, model, request_id, rows, undecoded, error, features, width, outputs,
+        evidence, model, request_id, rows, undecoded, error, features, width, outputs, sources,
     ) = entry  # fmt: skip
     answered = status == 200 and not streamed and not error and operation is Operation.PREDICT
     named = model.name not in ("", UNKNOWN)
@@ -91,7 +102,12 @@ def _inference(entry: tuple[Any, ...]) -> dict[str, Any]:
         "protocol": protocol,
         "operation": operation.value,
         "evidence": evidence,
-        "model": {"name": model.name, "version": model.version},
+        "model": {
+            "name": model.name,
+            "version": model.version,
+            "name_from": sources[0] or None,
+            "version_from": sources[1] or None,
+        },
         "request_id": request_id if _ID.fullmatch(request_id) else _safe(request_id),
         "rows": rows,
         "features": features if width <= _NAMES else [*features, f"… and {width - _NAMES} more"],

@@ -47,6 +47,22 @@ def test_the_payload_of_a_configuration_is_followed(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["features"] == {"age": [41]}
 
 
+def test_what_the_configuration_says_of_the_model_is_said_to_be_from_there(tmp_path, capsys):
+    config, path = tmp_path / "sidecar.yaml", raw(tmp_path, b'{"age": 41}')
+    config.write_text("model: {name: churn, version: 3}")
+    assert main(["explain", path, "--config", str(config)]) == 0
+    text = capsys.readouterr().out
+    assert "churn, version 3 (from the configuration)\n" in text and "set model.name" not in text
+
+    assert main(["explain", CAPTURE, "--config", str(config), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["model"] == {
+        "name": "iris", "version": "v1.2", "name_from": "traffic", "version_from": "traffic",
+    }  # fmt: skip
+    assert main(["explain", path]) == 0
+    text = capsys.readouterr().out
+    assert "not named, version not said\n" in text and "set model.name" in text
+
+
 def test_the_names_of_a_reference_are_given(tmp_path, capsys):
     data, reference = tmp_path / "iris.csv", tmp_path / "r.json"
     data.write_text("a,b,c,d\n" + "1,2,3,4\n" * 50)

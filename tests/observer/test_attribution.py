@@ -163,3 +163,20 @@ def test_who_posts_labels_may_name_a_model_that_answered_or_is_configured_and_no
     assert known("made-up", "1") is None
     attribute("m", "2")
     assert known("m", "") == ModelRef("m", OTHER)
+
+
+@pytest.mark.parametrize(
+    ("said", "model", "sources"),
+    [
+        (ModelRef("a", "1"), ModelRef("a", "1"), ("traffic", "traffic")),
+        (ModelRef(), ModelRef("churn", "3"), ("configuration", "configuration")),
+        (ModelRef(), ModelRef("churn", "4"), ("configuration", "route")),
+        (ModelRef(), ModelRef("b", "7"), ("route", "route")),
+        (ModelRef("a"), ModelRef("a", "unknown"), ("traffic", "")),
+        (ModelRef(), ModelRef("unknown", "unknown"), ("", "")),
+        (ModelRef("x"), ModelRef(OTHER, OTHER), ("traffic", "traffic")),
+    ],
+)
+def test_where_a_model_is_from_can_be_asked(said, model, sources):
+    attribution = Attribution(Policies(model=ModelRef("churn", "3")))
+    assert attribution.sources(said, model) == sources

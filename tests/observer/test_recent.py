@@ -2,10 +2,17 @@
 
 import json
 
+from rich.console import Console
+
 from sidecar import decoders
 from sidecar.exchange import Timings
+from sidecar.explain.table import show
 from sidecar.inference import Column, Inference
+from sidecar.observer.attribution import Attribution
+from sidecar.observer.observer import Observer
 from sidecar.observer.recent import KEPT, OTHERS_KEPT, Recent
+from sidecar.policy import Policies
+from sidecar.registry import Registry
 from tests.decoders.reading import V1, decode, posted
 from tests.fakes import exchange
 
@@ -87,3 +94,16 @@ def test_what_is_not_inference_is_told_with_its_kind_and_advice():
     [said] = recent.all()
     assert (said["inference"], said["kind"], said["target"]) == (False, "other", "/x")
     assert "payload.paths" in said["advice"][0]
+
+
+def test_a_model_that_was_inferred_is_not_said_to_be_of_the_traffic(capsys):
+    observer = Observer(Registry(), Attribution(Policies()))
+    named, nameless = b'{"model": "m", "instances": [1]}', b'{"instances": [1]}'
+    for at, (path, body) in enumerate([("/v1/models/m:predict", named), ("/invocations", nameless)]):
+        observer.observe(posted(path, body, b'{"predictions": [1]}', at=1.0 + at))
+    models = [said["model"] for said in observer.recent.all()]
+    assert models[0] == {"name": "m", "version": "unknown", "name_from": "traffic", "version_from": None}
+    assert models[1] == {"name": "m", "version": "unknown", "name_from": "route", "version_from": None}
+    show(Console(), 1, observer.recent.all()[1])
+    text = "m (inferred: the only one that this route answered with in the last hour), version unknown\n"
+    assert text in capsys.readouterr().out
