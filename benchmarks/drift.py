@@ -199,7 +199,8 @@ def _control(options: argparse.Namespace) -> None:
     kinds = tuple(options.kinds)
     for lines in in_control(options.rows, options.seed, kinds, options.models):
         print("\n".join([HEADER, *(line.text for line in lines)]), flush=True)
-    print(first_days(options.days, options.seed).text, flush=True)
+    if options.days:
+        print(first_days(options.days, options.seed).text, flush=True)
 
 
 def _changes(options: argparse.Namespace) -> None:

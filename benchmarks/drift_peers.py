@@ -1,12 +1,13 @@
 """Drift found by `sidecar replay`, NannyML and Evidently in the same recorded rows, and what it costs each.
 
-    python -m benchmarks.drift_peers [--rows 100000] [--only NAME]
+    python -m benchmarks.drift_peers [--rows 100000] [--only NAME] [--tables loans|sets|speed]
 
 Car loans: a reference of 15,000 rows, then 30,000 rows in which five of eight columns change at row 15,000
-(tests/cases/drift). Speed: 30 normal features in memory. Every contestant runs in a process of its own;
-NannyML and Evidently are installed, pinned, into environments below ~/.cache, with their telemetry off.
-Seconds are processor time, which other load on the machine hardly changes, of learning the reference and
-judging rows that are in memory already, imports left out; peak memory is that of the whole process.
+(tests/cases/drift). Ten data sets from the wheels of NannyML and river (`drift_recorded`), in chunks of
+1,000. Speed: 30 normal features in memory. Every contestant runs in a process of its own; NannyML and
+Evidently are installed, pinned, into environments below ~/.cache, their telemetry off. Seconds are
+processor time, which other load on the machine hardly changes, of learning the reference and judging rows
+that are in memory already, imports left out; peak memory is that of the whole process.
 
 The trap: a method that looks at chunks knows at the end of a chunk, so rows to detection are counted from the
 change to there. NannyML draws its thresholds from the reference's chunks: of three (15,000 rows by 5,000) it
@@ -22,15 +23,17 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from statistics import median_high
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 CASES = ROOT / "tests" / "cases" / "drift"
 REFERENCE = CASES / "car_loan_reference_15k.csv.gz"
 ANALYSIS = CASES / "car_loan_analysis_rows10000_39999.csv.gz"
-ROWS, CHANGE = 30_000, 15_000
+LOANS = "car loans"
+CHANGE = 15_000
 CHANGED = ["car_value", "loan_length", "salary_range", "repaid_loan_on_prev_car", "y_pred_proba"]
 UNCHANGED = ["debt_to_income_ratio", "driver_tenure", "size_of_downpayment"]
 COLUMNS = CHANGED + UNCHANGED
@@ -126,10 +129,13 @@ CONTESTANTS: dict[str, tuple[str, Judge]] = {
 }
 
 
-def child(name: str, chunk: int, rows: int) -> None:
-    """Judge the car loans, or `rows` synthetic rows, and print what came of it as JSON."""
+def child(name: str, chunk: int, what: str) -> None:
+    """Judge the car loans, so many synthetic rows, or what a file holds; print what came of it as JSON."""
     package, judge = CONTESTANTS[name]
-    data = _drawn(rows) if rows else (_car_loans(REFERENCE), _car_loans(ANALYSIS))
+    if what == LOANS:
+        data = _car_loans(REFERENCE), _car_loans(ANALYSIS)
+    else:
+        data = _drawn(int(what)) if what.isdecimal() else _packed(Path(what))
     if package:
         import pandas
 
@@ -158,6 +164,23 @@ def _car_loans(path: Path) -> dict[str, Any]:
     return columns
 
 
+def _packed(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `_pack` wrote: the reference and the rows."""
+    import numpy as np
+
+    with np.load(path) as arrays:
+        names = dict.fromkeys(name.partition(" ")[2] for name in arrays)
+        parts = ({name: arrays[f"{part} {name}"] for name in names} for part in ("reference", "rows"))
+        reference, rows = (
+            {
+                n: v if v.dtype.kind == "f" else [level or None for level in v.tolist()]
+                for n, v in part.items()
+            }
+            for part in parts
+        )
+    return reference, rows
+
+
 def _drawn(rows: int) -> tuple[dict[str, Any], dict[str, Any]]:
     import numpy as np
 
@@ -176,18 +199,19 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, default=100_000, help="of the speed table")
     parser.add_argument("--only", default="", help="contestants whose name begins so")
-    parser.add_argument("--child", nargs=3, metavar=("NAME", "CHUNK", "ROWS"), help=argparse.SUPPRESS)
+    parser.add_argument("--tables", nargs="*", choices=_TABLES, default=list(_TABLES))
+    parser.add_argument("--child", nargs=3, metavar=("NAME", "CHUNK", "WHAT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        name, chunk, rows = options.child
-        child(name, int(chunk), int(rows))
+        name, chunk, what = options.child
+        child(name, int(chunk), what)
         return
     names = [name for name in CONTESTANTS if name.startswith(options.only)]
-    _car_loan_table(names)
-    _speed_table(names, options.rows)
+    for table in options.tables:
+        _TABLES[table](names, options.rows)
 
 
-def _car_loan_table(names: Iterable[str]) -> None:
+def _car_loan_table(names: Iterable[str], _: int) -> None:
     print(
         "| | chunk | false alerts before the change | on unchanged columns after | changed columns found ",
         end="",
@@ -195,11 +219,11 @@ def _car_loan_table(names: Iterable[str]) -> None:
     print("| rows to detection, each | CPU s | peak MB |\n|---|---|---|---|---|---|---|---|")
     for name in names:
         for chunk in (5_000,) if name.startswith("sidecar") else (5_000, 1_000):
-            done = _run(name, chunk, 0)
+            done = _run(name, chunk, LOANS)
             alerts = done["alerts"]
             early = sum(known < CHANGE for _, known, _ in alerts)
             wrong = sum(known >= CHANGE and column in UNCHANGED for _, known, column in alerts)
-            delays = sorted(filter(None, (_delay(alerts, column) for column in CHANGED)))
+            delays = _delays(alerts, CHANGED)
             cells = (
                 name, "none" if name.startswith("sidecar") else f"{chunk:,}", early, wrong,
                 f"{len(delays)} of {len(CHANGED)}", ", ".join(f"{delay:,}" for delay in delays) or "-",
@@ -208,25 +232,67 @@ def _car_loan_table(names: Iterable[str]) -> None:
             print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
+def _delays(alerts: list[Alert], changed: Iterable[str]) -> list[int]:
+    """Rows from the change to when the first alert about each that was found could be known."""
+    return sorted(filter(None, (_delay(alerts, column) for column in changed)))
+
+
 def _delay(alerts: list[Alert], column: str) -> int | None:
-    """Rows from the change to when the first alert about it could be known."""
     known = [at for start, at, name in alerts if name == column and start >= CHANGE]
     return min(known) - CHANGE + 1 if known else None
+
+
+def _set_table(names: Iterable[str], _: int) -> None:
+    """A line a data set; of each contestant what `_told` gives."""
+    from benchmarks.drift_recorded import CASES, load
+
+    print(f"\n| | {' | '.join(names)} |\n|---|{'---|' * len(list(names))}")
+    nannyml = _environment("nannyml").parents[1]
+    for case in CASES:
+        packed = _pack(CACHE / "data" / f"{case.name}.npz", load(case, nannyml))
+        told = (
+            _told(_run(name, 1_000, str(packed))["alerts"], case.changed, case.unchanged) for name in names
+        )
+        print(f"| {case.name} | {' | '.join(told)} |", flush=True)
+
+
+def _told(alerts: list[Alert], changed: Collection[str], unchanged: Collection[str]) -> str:
+    """False alerts before; found of how many; median rows to detection; false alerts after."""
+    early = sum(known < CHANGE for _, known, _ in alerts)
+    # A joint verdict names no column: after the change it is neither right nor wrong.
+    wrong = sum(known >= CHANGE and name in unchanged for _, known, name in alerts)
+    delays = _delays(alerts, changed)
+    middle = f"{median_high(delays):,}" if delays else "-"
+    return f"{early}; {len(delays)} of {len(changed)} in {middle}; {wrong if unchanged else '-'}"
+
+
+def _pack(path: Path, data: tuple[dict[str, Any], dict[str, Any]]) -> Path:
+    """A file that every contestant can read, without a pickle: numbers, or text whose empty is no value."""
+    import numpy as np
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {
+        f"{part} {name}": v if isinstance(v, np.ndarray) else np.array([level or "" for level in v])
+        for part, columns in zip(("reference", "rows"), data, strict=True)
+        for name, v in columns.items()
+    }
+    np.savez(path, **arrays)
+    return path
 
 
 def _speed_table(names: Iterable[str], rows: int) -> None:
     print(f"\n| {rows:,} rows x {FEATURES} numbers in memory, by 5,000 | CPU s | rows/CPU s | peak MB |")
     print("|---|---|---|---|")
     for name in names:
-        done = min((_run(name, 5_000, rows) for _ in range(3)), key=lambda run: run["seconds"])
+        done = min((_run(name, 5_000, str(rows)) for _ in range(3)), key=lambda run: run["seconds"])
         rate = rows / done["seconds"]
         print(f"| {name} | {done['seconds']:.2f} | {rate:,.0f} | {done['peak']:.0f} |", flush=True)
 
 
-def _run(name: str, chunk: int, rows: int) -> dict[str, Any]:
+def _run(name: str, chunk: int, what: str) -> dict[str, Any]:
     package, _ = CONTESTANTS[name]
     python = str(_environment(package)) if package else sys.executable
-    command = [python, str(Path(__file__).resolve()), "--child", name, str(chunk), str(rows)]
+    command = [python, str(Path(__file__).resolve()), "--child", name, str(chunk), what]
     env = {**os.environ, **QUIET, **({} if package else {"PYTHONPATH": str(ROOT)})}
     done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=ROOT)
     if done.returncode:
@@ -246,6 +312,8 @@ def _environment(package: str) -> Path:
         ready.touch()
     return where / "bin" / "python"
 
+
+_TABLES = {"loans": _car_loan_table, "sets": _set_table, "speed": _speed_table}
 
 if __name__ == "__main__":
     main()

@@ -27,8 +27,3 @@ def test_dummies_show_what_a_table_without_false_alarms_would_hide():
         always.hear(piece)
         never.hear(piece)
     assert (always.alarms, never.alarms) == ([63, 127, 191, 255], [])
-
-
-def test_the_upper_bound_of_none_found_is_three():
-    assert drift.upper_bound(0) == pytest.approx(3.0, abs=0.1)
-    assert drift.upper_bound(10) == pytest.approx(16.96, abs=0.1)
