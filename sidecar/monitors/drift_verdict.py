@@ -57,7 +57,7 @@ class Verdict:
         said = (
             f"drift {self.level.value}: model={self.model} {within}{self.kind}={self.name} "
             f"signal={self.signal} before={self.before:.4g} after={self.after:.4g} unit={self.unit} "
-            f"psi={self.psi:.3f} evidence={self.evidence:.1f} row={self.row} since_row={self.since_row}: "
+            f"psi={self.psi:z.3f} evidence={self.evidence:.1f} row={self.row} since_row={self.since_row}: "
             f"{self.why}"
         )
         moved = "; ".join(f"{name}: {before:.1%} -> {now:.1%}" for name, before, now in self.shares)
