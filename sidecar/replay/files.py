@@ -17,6 +17,7 @@ from sidecar.profiles.read import Columns, Progress, first_line, read_columns
 from sidecar.profiles.vectors import described
 from sidecar.reference import Reference
 from sidecar.replay.times import Clock
+from sidecar.texts import sent
 
 NOTHING: Columns = {}
 
@@ -124,7 +125,7 @@ def _check(path: str | Path, columns: Columns, reference: Reference | None, role
             raise UsageError(f"{path}: has no column {name!r}; it has {_some(columns)}")
     if reference is None:
         return
-    missing = [name for name in reference.features if name not in columns]
+    missing = [name for name in sent(reference.features) if name not in columns]
     known = {*reference.features, *reference.outputs}
     if not known & columns.keys():
         raise UsageError(f"{path}: has no column of the reference; it has {_some(columns)}")

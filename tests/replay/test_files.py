@@ -43,6 +43,18 @@ def test_embeddings_are_judged_by_the_numbers_that_stand_for_them(tmp_path):
     assert -1 <= min(outputs["e.cosine"]) < max(outputs["e.cosine"]) <= 1
 
 
+def test_what_stands_for_texts_is_no_column_that_a_file_lacks(tmp_path):
+    texts = "".join(f"note {at} of {at % 7} words\n" for at in range(6_000))
+    file = write(tmp_path / "a.csv", "comment\n" + texts)
+    given = build_profile(file, [])
+    assert "comment.length" in given.features
+    assert sum(rows for rows, *_ in read_rows(file, given, Roles(), 5_000)) == 6_000
+
+    other = write(tmp_path / "b.csv", "comment.length\n7\n")
+    with pytest.raises(UsageError, match="has no column 'comment'"):
+        list(read_rows(other, given, Roles(), 5_000))
+
+
 def test_outputs_that_were_not_recorded_are_left_out(tmp_path):
     file = write(tmp_path / "a.csv.gz", "age,pay\n41,2.5\n")
     [(_, _, outputs, *_)] = read_rows(file, GIVEN, Roles(), 5_000)
