@@ -38,6 +38,8 @@ _FLUSH_SECONDS = 0.02
 _FLUSH_BYTES = 64 * 1024
 _SEND_BYTES = 256 * 1024
 _RECONNECT_SECONDS = 0.25
+# An attribute of an enumeration is looked up anew each time.
+_DATA = int(Kind.DATA)
 
 DOWN, BEHIND, SKIPPED = "observer_down", "observer_behind", "skipped"
 
@@ -139,7 +141,7 @@ class Tee:
         # seems to go on, until the connection is used again, and its times are wrong.
         if flow.peer is not None and flow.peer.gap_length:
             self._close_gap(flow.peer, flow.peer.offset)
-        header = pack_header(Kind.DATA, flow.direction, size, flow.connection, offset, now)
+        header = pack_header(_DATA, flow.direction, size, flow.connection, offset, now)
         self._queue.append((header, data))
         self._queued += size + _CHUNK_COST_BYTES
         self._plan()
