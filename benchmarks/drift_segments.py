@@ -47,7 +47,10 @@ class Tenants:
     """Rows of ten tenants, in control but for what `change` does."""
 
     def __init__(self, kind: str, seed: int, shares: np.ndarray = EVEN) -> None:
-        self._stream = Stream(kind, COLUMNS, seed)
+        self._stream = Stream(kind.removeprefix("own "), COLUMNS, seed)
+        # Rows of one tenant resemble each other, not those of another.
+        own = range(TENANTS) if kind.startswith("own ") else ()
+        self._own = [Stream(kind.removeprefix("own "), COLUMNS, seed + 1_000 * i) for i in own] or None
         self._random = np.random.default_rng(seed + 10_000)
         self._shares = shares
         self._moved = self._random.uniform(-1, 1, (TENANTS, COLUMNS))
@@ -55,9 +58,16 @@ class Tenants:
 
     def draw(self, rows: int) -> tuple[Piece, np.ndarray]:
         """The next rows, and whose each is."""
-        piece, of = self._stream.draw(rows), self._random.choice(TENANTS, rows, p=self._shares)
+        of = self._random.choice(TENANTS, rows, p=self._shares)
+        piece = self._stream.draw(rows) if self._own is None else self._each(of)
         piece.numbers[:] = piece.numbers * self._stretched[of] + self._moved[of]
         return piece, of
+
+    def _each(self, of: np.ndarray) -> Piece:
+        numbers = np.empty((len(of), COLUMNS))
+        for tenant, stream in enumerate(self._own or ()):
+            numbers[of == tenant] = stream.draw(int(np.count_nonzero(of == tenant))).numbers
+        return Piece(numbers)
 
     def shift(self, by: float, tenants: tuple[int, ...] = (3,)) -> Change:
         """Some tenants' f0 moves by so many of their own deviations."""
@@ -120,6 +130,7 @@ def in_control(rows: int, seed: int) -> Iterator[str]:
     for name, kind, shares in (
         ("normal", "normal", EVEN), ("normal, uneven", "normal", UNEVEN), ("t3", "t3", EVEN),
         ("lognormal", "lognormal", EVEN), ("AR .5", "ar.5", EVEN), ("AR .9", "ar.9", EVEN),
+        ("AR .5 of each", "own ar.5", EVEN), ("AR .9 of each", "own ar.9", EVEN),
     ):  # fmt: skip
         run = Run(Tenants(kind, seed, shares))
         run.feed(rows)

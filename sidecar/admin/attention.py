@@ -66,6 +66,11 @@ def _drift(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         text = f"{verdict['kind']} {verdict['name']} of {_model(verdict)} drifts{psi}"
         if verdict["kind"] == "joint":
             text = f"features of {_model(verdict)} no longer go together as they did"
+        if "segment" in verdict:
+            if verdict["folded"]:
+                continue  # said of the model as a whole
+            where = f"where {verdict['segment']} is {verdict['value']}"
+            text = f"{verdict['kind']} {verdict['name']} of {_model(verdict)} drifts {where}"
         yield _finding("bad" if verdict["level"] == "page" else "warn", text)
 
 

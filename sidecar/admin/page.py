@@ -150,6 +150,7 @@ def _drift(found: Sequence[Row], verdicts: Sequence[Row]) -> str:
         "name": lambda row: text(row["name"]),
         "kind": lambda row: text(row["kind"]),
         "model": _model,
+        **_where(found),
         "n:PSI": lambda row: toned(score(row["psi"]), tone(row["psi"], _PSI_LOOK, _PSI_ACT)),
     }
     standing = _table("Drift", "verdicts that stand", columns, found, empty="None.", named=("name",))
@@ -158,12 +159,25 @@ def _drift(found: Sequence[Row], verdicts: Sequence[Row]) -> str:
         "name": lambda row: text(row.get("name", "")),
         "kind": lambda row: text(row.get("kind", "")),
         "model": lambda row: text(row.get("model", "")),
+        **_where(verdicts[:20]),
         "what": lambda row: text(row.get("text", "")),
         "n:when": lambda row: clock(row["time"]) if isinstance(row.get("time"), int | float) else "",
     }
     return standing + (
         _table("Recent drift events", "", lines, verdicts[:20], named=("name",)) if verdicts else ""
     )
+
+
+def _where(found: Sequence[Row]) -> dict[str, Cell]:
+    """Which segment's value a verdict is about; no column where all are about all rows."""
+
+    def where(row: Row) -> str:
+        if not row.get("segment"):
+            return ""
+        said = f"{row['segment']} = {row['value']}"
+        return text(f"{said}, as the whole" if row.get("folded") else said)
+
+    return {"where": where} if any(row.get("segment") for row in found) else {}
 
 
 def _quality(found: Sequence[Row]) -> str:

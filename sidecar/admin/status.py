@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, TypeVar
 
-from sidecar import catalog
+from sidecar import catalog, catalog_quality
 from sidecar.admin.attention import sentences
 from sidecar.admin.labelled import quality
 from sidecar.admin.quantile import merged, quantile
@@ -149,14 +149,26 @@ def features(between: Between) -> list[dict[str, Any]]:
 
 
 def drift(between: Between) -> list[dict[str, Any]]:
-    """The verdicts that stand, pages first."""
+    """The verdicts that stand, pages first; those within a segment say where (`folded`: the whole has it)."""
     scores = _psi(between)
     found = [
         {"model_name": key[0], "model_version": key[1], "kind": key[2], "name": key[3], "level": key[4],
          "psi": scores.get(key[:4])}
         for key in _active(between)
     ]  # fmt: skip
-    return sorted(found, key=lambda d: (d["level"] != "page", -(d["psi"] or 0), d["name"]))
+    found += [
+        {"model_name": name, "model_version": version, "kind": kind, "name": column, "level": "ticket",
+         "psi": None, "segment": segment, "value": value, "folded": state == "folded"}
+        for (name, version, segment, value, kind, column, state), stands
+        in between.numbers(catalog_quality.SEGMENT_DRIFT_ACTIVE).items() if stands
+    ]  # fmt: skip
+    return sorted(found, key=_loudness)
+
+
+def _loudness(verdict: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Pages first, what is folded into another last."""
+    return (verdict["level"] != "page", verdict.get("folded", False), -(verdict["psi"] or 0), verdict["name"],
+            verdict.get("value", ""))  # fmt: skip
 
 
 def references(between: Between, learning: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

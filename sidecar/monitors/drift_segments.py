@@ -137,6 +137,7 @@ class SegmentDrift:
                 value = self._new(name, model, (segment, label))
                 judge = value.begin(whole.reference, learnt)
                 drift_state.restore(judge, each, moved)
+                value.go_on()
             except (ValueError, KeyError, TypeError, OverflowError):
                 continue
             value.used = now

@@ -25,6 +25,8 @@ from sidecar.reference import Reference
 LEARN_ROWS, LEARN_BATCHES = 1_024, 16
 # What a ticket waits for the whole, in micro-batches of the model: as long as a change is looked at.
 PATIENCE_BATCHES = 8
+# After the whole is back a value gets as many of its own to be back, too: eight are its mean, four the calm.
+RETURN_BATCHES = 16
 # The newest verdicts that are over, of each value.
 REMEMBERED = 32
 
@@ -50,7 +52,9 @@ class Within:
         self._rows = self._batches = 0
         self._layout, self._settings, self._tell = layout, settings, tell
         self._model, self._key = model, key
-        self._told: dict[int, Verdict] = {}  # of those that stand
+        # Of those that stand, by signal: what was told, and when (micro-batch) the whole last said it, too.
+        self._told: dict[int, Verdict] = {}
+        self._covered: dict[int, int] = {}
 
     @property
     def learnt(self) -> Counts | None:
@@ -65,6 +69,7 @@ class Within:
     def take(self, whole: Judge, allowed: Allowed, may_begin: Callable[[], bool]) -> None:
         """The waiting micro-batch is full: judge it, or learn from it. `may_begin`: there is a place."""
         counts, batch = self.waiting.take()
+        self._batches += 1
         if self.judge is None or self._usual is None:
             self._learn(counts, batch, whole, may_begin)
             return
@@ -75,8 +80,12 @@ class Within:
         """At a row of the model: tell what stands, has waited for the whole, and is not said by it."""
         standing = {} if self.judge is None else self.judge.standing
         self._told = {signal: said for signal, said in self._told.items() if standing.get(signal) is said}
+        self._covered = {signal: batch for signal, batch in self._covered.items() if signal in standing}
         for signal, verdict in standing.items():
-            verdict.folded = self._folded(verdict, whole, row, time)
+            if self._said(verdict, whole, row, time):
+                self._covered[signal] = self._batches
+            covered = self._covered.get(signal)
+            verdict.folded = covered is not None and self._batches - covered < RETURN_BATCHES
             if not verdict.folded and signal not in self._told and self._waited(verdict, row, time):
                 verdict.row, verdict.time = row, time  # it is raised now
                 self._told[signal] = verdict
@@ -95,10 +104,14 @@ class Within:
         self._learnt = np.empty(0, dtype=np.int64)
         return self.judge
 
+    def go_on(self) -> None:
+        """The judge has its saved verdicts: those that were folded go on to be."""
+        standing = {} if self.judge is None else self.judge.standing
+        self._covered = {signal: self._batches for signal, verdict in standing.items() if verdict.folded}
+
     def _learn(self, counts: Counts, batch: MicroBatch, whole: Judge, may_begin: Callable[[], bool]) -> None:
         self._learnt += counts
         self._rows += batch.rows
-        self._batches += 1
         if self._rows < LEARN_ROWS or self._batches < LEARN_BATCHES:
             return
         self.refused = not may_begin()
@@ -118,7 +131,7 @@ class Within:
         rows, seconds = row - verdict.row, time - verdict.time
         return rows >= PATIENCE_BATCHES * pace.rows and seconds >= PATIENCE_BATCHES * pace.seconds
 
-    def _folded(self, verdict: Verdict, whole: Judge, row: int, time: float) -> bool:
+    def _said(self, verdict: Verdict, whole: Judge, row: int, time: float) -> bool:
         """Whether the whole says it, or has just stopped to: near its gate, a verdict comes and goes."""
         for other in whole.verdicts():
             if other.level is Level.EVENT or other.row > row or self._over(other, row, time):

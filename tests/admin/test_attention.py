@@ -91,3 +91,12 @@ def test_a_few_failures_are_a_warning_and_ten_are_bad_as_in_the_alert_rules():
 
 def test_quality_is_a_warning_however_fast_its_budget_burns():
     assert [note["level"] for note in judged(bad=100, good=0, slo="quality")] == ["warn"]
+
+
+def test_a_tenant_that_drifts_is_named_unless_all_do():
+    found = incident()
+    within = {**found["drift"][0], "psi": None, "segment": "tenant", "value": "acme", "folded": False}
+    found["drift"] = [within, {**within, "value": "blue", "folded": True}]
+
+    said = [sentence["text"] for sentence in sentences(found) if "tenant" in sentence["text"]]
+    assert said == ["feature age of churn v3 drifts where tenant is acme"]

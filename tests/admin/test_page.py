@@ -112,6 +112,18 @@ def test_a_drift_event_says_of_what():
     assert "page age feature churn a severe break 00:00:00 UTC" in row
 
 
+def test_a_verdict_within_a_segment_says_where():
+    verdict = {"name": "age", "kind": "feature", "model": "churn", "text": "changed", "level": "ticket"}
+    within = {**verdict, "segment": "tenant", "value": "<acme>", "time": 0.0}
+    words = read(page(status(Registry().snapshot(), None, {"verdicts": [{**verdict, "time": 0.0}]}))).words
+    assert "where" not in words
+    shown = [within, {**within, "value": "blue", "folded": True}]
+    words = read(page(status(Registry().snapshot(), None, {"verdicts": shown}))).words
+    row = " ".join(words[words.index("Recent drift events") :])
+    assert "ticket age feature churn tenant = <acme> changed 00:00:00 UTC" in row
+    assert "tenant = blue, as the whole" in row
+
+
 def test_one_failure_of_two_requests_is_shown_and_not_in_colour():
     registry = Registry(started=1_000.0)
     for code, outcome in (("200", "ok"), ("503", "server_error")):

@@ -1,7 +1,7 @@
 import json
 from dataclasses import replace
 
-from sidecar import catalog
+from sidecar import catalog, catalog_quality
 from sidecar.admin.status import MAX_FEATURES, Details, status
 from sidecar.registry import Registry
 from tests.admin.incident import broken, healthy
@@ -146,3 +146,17 @@ def test_two_snapshots_of_the_same_moment_divide_by_nothing():
     now = registry.snapshot()
 
     assert status(now, now, {})["traffic"]["requests_per_second"] is None
+
+
+def test_drift_within_a_segment_says_where_and_comes_after_what_is_not_folded():
+    registry = Registry(started=1_000.0)
+    healthy(registry)
+    broken(registry)
+    active = registry.gauge(catalog_quality.SEGMENT_DRIFT_ACTIVE)
+    for value, name, state in (("acme", "age", "folded"), ("blue", "balance", "alone")):
+        active.set(1, "churn", "3", "tenant", value, "feature", name, state)
+    found = status_of(registry)["drift"]
+    assert [(d["name"], d.get("value"), d.get("folded")) for d in found] == [
+        ("age", None, None), ("balance", "blue", False), ("age", "acme", True),
+    ]  # fmt: skip
+    assert found[1]["segment"] == "tenant" and found[1]["level"] == "ticket"
