@@ -7,6 +7,7 @@ that can only do h2 (gRPC) gets h2.
 """
 
 import contextlib
+import errno
 import os
 import socket
 import ssl
@@ -19,6 +20,9 @@ RELOAD_SECONDS = 10.0
 # A client that does not finish its handshake holds a descriptor for nothing.
 HANDSHAKE_SECONDS = 10.0
 
+# The state of a connection after a reset (linux/tcp_states.h); after an end it is another one.
+_TCP_CLOSE = 7
+
 
 class TlsSocket(ssl.SSLSocket):
     """Read and written like a plain socket that does not block.
@@ -29,9 +33,21 @@ class TlsSocket(ssl.SSLSocket):
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Bytes read, 0 at the end. Raises BlockingIOError when there are none yet."""
         try:
-            return super().recv_into(buffer, nbytes, flags)
+            size = super().recv_into(buffer, nbytes, flags)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
             raise BlockingIOError from error
+        if not size and self._was_cut():
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        return size
+
+    def _was_cut(self) -> bool:
+        """Before Python 3.12 the ssl module takes a reset for an end; the kernel knows which it was."""
+        if self.family == socket.AF_UNIX:
+            return False
+        try:
+            return self.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE
+        except OSError:
+            return False
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Bytes taken. Raises BlockingIOError; the next call must begin with the same bytes."""

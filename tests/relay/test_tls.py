@@ -2,17 +2,21 @@
 
 import asyncio
 import os
+import socket
 import ssl
+import struct
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sidecar.chunk import FROM_CLIENT, Kind
 from sidecar.relay.listener import Listener
 from sidecar.relay.tls import ALPN, ClientTls, Contexts, ServerTls
 from sidecar.relay.upstream import Upstream
 from tests.relay.certificates import Authority, authority
-from tests.relay.conftest import Relay
+from tests.relay.conftest import Handler, Relay
 from tests.relay.test_pair import echo
 
 
@@ -192,3 +196,95 @@ async def test_plain_bytes_at_a_tls_port_are_dropped_and_harm_nobody(relay: Rela
     writer.close()
     _, second = await asyncio.open_connection(host, port, ssl=trusting(issuer), server_hostname="sidecar")
     second.close()
+
+
+async def both_ends_in_tls(relay: Relay, issuer: Authority, handler: Handler) -> tuple[str, int]:
+    """TLS towards the client and towards a model server that runs `handler`."""
+    with_tls(relay, ServerTls(*issuer.issue("sidecar")), ClientTls(ca=issuer.ca, server_name="model"))
+    behind = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    behind.load_cert_chain(*issuer.issue("model"))
+    server = await asyncio.start_server(handler, "127.0.0.1", 0, ssl=behind)
+    return await relay.in_front_of(Upstream("model", *server.sockets[0].getsockname()))
+
+
+async def test_a_large_body_comes_whole_through_two_tls_connections_and_slow_readers(
+    relay: Relay, issuer: Authority
+) -> None:
+    host, port = await both_ends_in_tls(relay, issuer, echo)
+    reader, writer = await asyncio.open_connection(
+        host, port, ssl=trusting(issuer), server_hostname="sidecar", limit=1024
+    )
+    sent = os.urandom(6_000_001)
+
+    async def send() -> None:
+        for at in range(0, len(sent), 300_007):
+            writer.write(sent[at : at + 300_007])
+            await writer.drain()
+
+    async with asyncio.timeout(60):
+        _, heard = await asyncio.gather(send(), reader.readexactly(len(sent)))
+    assert heard == sent
+    assert relay.counters.bytes == [len(sent), len(sent)]
+    writer.close()
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=st.lists(st.binary(min_size=1, max_size=40_000), min_size=1, max_size=5))
+async def test_any_bytes_in_any_pieces_come_through_tls_as_they_went(
+    relay: Relay, issuer: Authority, pieces: list[bytes]
+) -> None:
+    if not relay.address[1]:
+        await both_ends_in_tls(relay, issuer, echo)
+    reader, writer = await asyncio.open_connection(
+        *relay.address, ssl=trusting(issuer), server_hostname="sidecar"
+    )
+    for piece in pieces:
+        writer.write(piece)
+    assert await reader.readexactly(sum(map(len, pieces))) == b"".join(pieces)
+    writer.close()
+
+
+async def test_a_reset_goes_through_tls_as_a_reset(relay: Relay, issuer: Authority) -> None:
+    seen = asyncio.get_running_loop().create_future()
+
+    async def watches(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readexactly(100)
+        except (ConnectionError, asyncio.IncompleteReadError) as error:
+            seen.set_result(type(error))
+
+    host, port = await both_ends_in_tls(relay, issuer, watches)
+    _, writer = await asyncio.open_connection(host, port, ssl=trusting(issuer), server_hostname="sidecar")
+    writer.write(b"x")
+    await relay.observer.until(lambda chunks: any(c.kind is Kind.DATA for c in chunks))
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+    assert await seen is ConnectionResetError
+
+
+async def test_a_handshake_that_is_never_finished_is_given_up_and_holds_up_nobody(
+    relay: Relay, issuer: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.relay.tls.HANDSHAKE_SECONDS", 0.2)
+    host, port = await both_ends_in_tls(relay, issuer, echo)
+    silent, _ = await asyncio.open_connection(host, port)
+    assert await first_answer(host, port, trusting(issuer)) == b"x"
+    assert await silent.read() == b""
+    async with asyncio.timeout(10):
+        while relay.listener.pairs:
+            await asyncio.sleep(0)
+    assert relay.counters.connections == 0
+
+
+async def test_a_server_that_never_shakes_hands_is_refused_in_time(relay: Relay, issuer: Authority) -> None:
+    with_tls(relay, None, ClientTls(ca=issuer.ca, server_name="model"))
+    relay.listener._connect_timeout = 0.2
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        reader, writer = await asyncio.open_connection(
+            *await relay.in_front_of(Upstream("model", *silent.getsockname()))
+        )
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 502 ")
+    assert relay.counters.connect_failures["timeout"] == 1
+    writer.close()
