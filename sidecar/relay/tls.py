@@ -22,18 +22,27 @@ HANDSHAKE_SECONDS = 10.0
 
 # The state of a connection after a reset (linux/tcp_states.h); after an end it is another one.
 _TCP_CLOSE = 7
+# The most that one carries (RFC 8446, 5.1).
+_RECORD_BYTES = 16 * 1024
 
 
 class TlsSocket(ssl.SSLSocket):
     """Read and written like a plain socket that does not block.
 
-    One read empties a record (16 KiB) at the least, so nothing that was read waits where epoll cannot see it.
+    Records are read whole: nothing that left the kernel waits where epoll cannot see it.
     """
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Bytes read, 0 at the end. Raises BlockingIOError when there are none yet."""
+        size = self._read_record(buffer)
+        with contextlib.suppress(OSError):  # an error comes again, when there is nothing before it
+            while size and len(buffer) - size >= _RECORD_BYTES and (more := self._read_record(buffer[size:])):
+                size += more
+        return size
+
+    def _read_record(self, buffer: Any) -> int:
         try:
-            size = super().recv_into(buffer, nbytes, flags)
+            size = super().recv_into(buffer)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
             raise BlockingIOError from error
         if not size and self._was_cut():
