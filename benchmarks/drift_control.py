@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import exp
 
 from benchmarks.drift_streams import CYCLE, Stream, batch, in_pieces, monitor, reference
+from sidecar.monitors.drift_joint import Joint
 from sidecar.monitors.drift_verdict import Level, Verdict
 
 COLUMNS = 30
@@ -98,6 +99,11 @@ def in_control(
             own = seed + _SEEDS_APART * list(CONTROL).index(kind) + model
             _one_model(tallies[kind], rows, own)
         yield [tally.line() for tally in tallies.values()]
+
+
+def leave_out_joint() -> None:
+    """From now on joint drift, half of the time, hears nothing: it never pages, nor moves the rest."""
+    Joint.add = Joint.take = lambda *_: None  # type: ignore[assignment,method-assign]
 
 
 def _one_model(tally: Tally, rows: int, seed: int) -> None:

@@ -169,7 +169,7 @@ CASES = [
         ),
         source="solar-flare.csv.zip",
         levels=True,
-        planted={"zurich-class": fuller(0.2), "evolution": swapped},
+        planted={"zurich-class": fuller(0.2), "evolution": fuller(0.2)},
     ),
 ]
 
