@@ -43,6 +43,14 @@ class Address:
             raise _wrong(text, _missing_half(text))
         return cls(_host(host, text), _port(port, text))
 
+    @classmethod
+    def of_flag(cls, flag: str, text: str) -> "Address":
+        """As `parse`; what it raises names the flag."""
+        try:
+            return cls.parse(text)
+        except UsageError as error:
+            raise UsageError(f"{flag}: {error}") from error
+
     @property
     def is_unix(self) -> bool:
         """A unix socket, not TCP."""

@@ -9,10 +9,11 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, NoReturn
 
 from sidecar import __version__
-from sidecar.errors import SidecarError, silence, tell
+from sidecar.errors import SidecarError, UsageError, silence, tell
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_standard_streams()
     parser = _parser()
     try:
-        chosen = parser.parse_args(arguments)
+        chosen = parser.parse_args(_filled(sys.argv[1:] if arguments is None else arguments))
         if chosen.command is None:
             parser.print_help(sys.stderr)
             return 2
@@ -51,6 +52,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         silence(sys.stdout.fileno())
         tell(f"sidecar: {error.strerror or error}")
         return 1
+
+
+def _filled(arguments: Sequence[str]) -> Sequence[str]:
+    """The arguments, of which none may be empty: that is a variable of a shell that was never set.
+
+    Taken for "not given" it would be a configuration that is silently ignored.
+    """
+    for before, argument in pairwise(["", *arguments]):
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
+            flag = argument.rstrip("=") or (before if before.startswith("-") else "")
+            where = f"{flag}: an empty value" if flag else "an empty argument"
+            raise UsageError(f"{where} is not allowed; is a variable of the shell not set?")
+    return arguments
 
 
 def _open_standard_streams() -> None:
@@ -250,7 +264,12 @@ def _dashboards(commands: "_Commands[_Parser]") -> None:
 def _demo(commands: "_Commands[_Parser]") -> None:
     help = "a model server, real data and an incident on this machine"
     parser = _command(commands, "demo", help, "sidecar demo --seconds 90")
-    parser.add_argument("--seconds", metavar="N", type=_seconds, help="how long, all phases together")
+    parser.add_argument(
+        "--seconds",
+        metavar="N",
+        type=_seconds,
+        help="how long, all phases together: 45 or more, 90 if not said",
+    )
     parser.add_argument("--headless", action="store_true", help="no live view; a JSON object as last line")
     parser.add_argument("--no-incident", action="store_true", help="the same traffic, with nothing wrong")
     parser.add_argument(

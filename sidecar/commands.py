@@ -98,7 +98,7 @@ def _config_path(chosen: argparse.Namespace) -> str | None:
 
 def _tee(chosen: argparse.Namespace) -> str:
     """The path of the socket between the halves."""
-    address = Address.parse(chosen.tee)
+    address = Address.of_flag("--tee", chosen.tee)
     if not address.is_unix:
         raise UsageError(f"--tee: {address} is not a unix socket; give unix:/path")
     return address.path
@@ -256,7 +256,7 @@ def webhook(chosen: argparse.Namespace) -> int:
 
     described = injection.load(chosen.injection)
     contexts = server.certificate(chosen.tls_cert, chosen.tls_key)
-    address = Address.parse(chosen.listen)
+    address = Address.of_flag("--listen", chosen.listen)
     logs.configure("webhook")
     answering = server.Webhook(described, Cluster.of_this_pod())
     return asyncio.run(server.run(answering, address, contexts))

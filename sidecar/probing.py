@@ -18,22 +18,23 @@ _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not
 
 def probe(admin: str, *, ready: bool) -> int:
     """0 when the sidecar at `admin` says that it is well (or `ready`), else 1 and a sentence on stderr."""
-    address = Address.parse(admin)
+    address = Address.of_flag("--admin", admin)
     if address.is_unix:
         raise UsageError(f"--admin: {address} is a unix socket; give host:port")
     path = "/-/ready" if ready else "/-/healthy"
     host = _HERE.get(address.host, address.host)
+    where = f"{Address(host, address.port)}{path}"
     connection = http.client.HTTPConnection(host, address.port, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
         text = answer.read(4096).decode("utf-8", "replace").strip()
     except (OSError, http.client.HTTPException) as error:
-        print(f"no answer from {host}:{address.port}{path}: {said(error)}", file=sys.stderr)
+        print(f"no answer from {where}: {said(error)}", file=sys.stderr)
         return 1
     finally:
         connection.close()
     if answer.status != http.HTTPStatus.OK:
-        print(f"{host}:{address.port}{path} answered {answer.status}: {text}", file=sys.stderr)
+        print(f"{where} answered {answer.status}: {text}", file=sys.stderr)
         return 1
     return 0

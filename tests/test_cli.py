@@ -68,6 +68,14 @@ def test_version_says_the_version():
         (["profile", "gone.csv"], "gone.csv: cannot be read: no such file or directory"),
         (["demo", "--seconds", "0"], "sidecar demo: argument --seconds: '0' is not a number of seconds"
          " from 1 to 86400 (see sidecar demo --help)"),
+        (["check", "--config", ""],
+         "--config: an empty value is not allowed; is a variable of the shell not set?"),
+        (["replay", "a.csv", "--label="],
+         "--label: an empty value is not allowed; is a variable of the shell not set?"),
+        (["profile", ""], "an empty argument is not allowed; is a variable of the shell not set?"),
+        (["probe", "--admin", "x"],
+         "--admin: x is not an address; give host:port, [::1]:port or unix:/path"),
+        (["rules", "-o", "/dev/null"], "cannot write to /dev/null: it is a file; give a directory"),
         (["rules", "-o", "/dev/null/x"], "cannot write to /dev/null/x: Not a directory"),
     ],
 )  # fmt: skip

@@ -58,6 +58,11 @@ def test_nobody_there_is_exit_code_1_and_a_sentence(capsys):
     assert capsys.readouterr().err == f"no answer from {address}/-/healthy: connection refused\n"
 
 
+def test_an_ipv6_address_is_said_in_brackets(capsys):
+    probe("[::1]:1", ready=False)
+    assert capsys.readouterr().err.startswith("no answer from [::1]:1/-/healthy: ")
+
+
 def test_one_that_accepts_and_says_nothing_is_given_up(capsys, monkeypatch):
     monkeypatch.setattr(probing, "TIMEOUT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -16,6 +16,8 @@ def write(directory: Path, files: Mapping[str, str]) -> list[Path]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         return [_replace(directory / name, text) for name, text in files.items()]
+    except FileExistsError as error:
+        raise UsageError(f"cannot write to {directory}: it is a file; give a directory") from error
     except OSError as error:
         raise UsageError(f"cannot write to {directory}: {error.strerror or error}") from error
 

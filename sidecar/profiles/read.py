@@ -8,8 +8,9 @@ import csv
 import gzip
 import io
 import json
+import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
@@ -17,7 +18,7 @@ from typing import Any, BinaryIO, Protocol, cast
 import orjson
 
 from sidecar.counting import counted
-from sidecar.errors import UsageError
+from sidecar.errors import UsageError, said
 from sidecar.inference import MISSING
 from sidecar.profiles.build import MAX_COLUMNS, ProfileBuilder
 from sidecar.reference import Reference
@@ -44,16 +45,17 @@ def read_columns(
 ) -> Iterator[tuple[int, Columns]]:
     """Yield (rows, columns) for consecutive chunks of a file. Raises UsageError, one sentence."""
     path = Path(path)
-    reader = _READERS.get(_suffix(path))
-    if reader is None:
-        raise UsageError(f"{path}: unknown kind of file; give {_FORMATS}")
     try:
+        reader = _READERS.get(_suffix(path))
+        if reader is None and not stat.S_ISDIR(path.stat().st_mode):
+            raise UsageError(f"{path}: unknown kind of file; give {_FORMATS}")
         with open(path, "rb") as file:
+            assert reader is not None  # a directory is not opened
             yield from reader(path, file, chunk_rows, _Meter(file, path.stat().st_size, progress))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
-    except (EOFError, zlib.error) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UsageError(f"{path}: the gzip data ends early or is damaged") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {said(error)}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: is not UTF-8 text") from error
 
@@ -69,10 +71,10 @@ def first_line(path: str | Path) -> bytes | None:
             while line := lines.readline(MAX_LINE_BYTES):
                 if line.strip():
                     return line
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
-    except (EOFError, zlib.error) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UsageError(f"{path}: the gzip data ends early or is damaged") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {said(error)}") from error
     return None
 
 
@@ -87,6 +89,7 @@ def build_profile(
 
     Raises UsageError when the file cannot be read, has no rows, or lacks a column that was named.
     """
+    one_role_each(prediction, label, timestamp)
     builder = ProfileBuilder()
     seen: set[str] = set()
     for rows, columns in read_columns(path, progress=progress):
@@ -102,6 +105,19 @@ def build_profile(
             raise UsageError(f"{path}: has no column {name!r}; it has {', '.join(sorted(seen)[:20])}")
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return builder.reference(created=created, timestamp=timestamp or "")
+
+
+def one_role_each(predictions: Iterable[str], label: str | None, timestamp: str | None) -> None:
+    """Raise UsageError when a column is said to be two things."""
+    taken: dict[str, str] = {}
+    given = [
+        *(("--prediction", name) for name in predictions),
+        ("--label", label),
+        ("--timestamp", timestamp),
+    ]
+    for flag, name in given:
+        if name and taken.setdefault(name, flag) != flag:
+            raise UsageError(f"{flag}: {name!r} is the {taken[name]} already; a column is one of the two")
 
 
 class _Meter:

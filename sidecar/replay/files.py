@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from sidecar.errors import UsageError
-from sidecar.profiles.read import Columns, Progress, first_line, read_columns
+from sidecar.profiles.read import Columns, Progress, first_line, one_role_each, read_columns
 from sidecar.profiles.vectors import described
 from sidecar.reference import Reference
 from sidecar.replay.times import Clock
@@ -61,6 +61,7 @@ def read_rows(
     clock = clock or Clock()
     timestamp, timed = timestamp_of(reference, roles), False
     for at, (rows, columns) in enumerate(read_columns(path, chunk_rows=chunk_rows, progress=progress)):
+    one_role_each(roles.predictions, roles.label, roles.timestamp)
         if at == 0:
             _check(path, columns, reference, roles)
         features = {n: columns[n] for n in _features(columns, reference, roles) if n in columns}

@@ -122,6 +122,27 @@ def test_a_file_that_cannot_be_read_is_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("named", "sentence"),
+    [
+        ((["a"], "a"), "--label: 'a' is the --prediction already; a column is one of the two"),
+        ((["a"], "b", "b"), "--timestamp: 'b' is the --label already; a column is one of the two"),
+    ],
+)
+def test_a_column_is_one_thing(tmp_path: Path, named: tuple[Any, ...], sentence: str):
+    with pytest.raises(UsageError) as caught:
+        build_profile(write(tmp_path, "rows.csv", "a,b\n1,2\n"), *named)
+    assert str(caught.value) == sentence
+    assert build_profile(write(tmp_path, "rows.csv", "a,b\n1,2\n"), ["a", "a"]).outputs.keys() == {"a"}
+
+
+def test_a_file_that_is_not_there_is_said_before_its_kind(tmp_path: Path):
+    for name, why in (("gone", "no such file or directory"), ("", "is a directory")):
+        with pytest.raises(UsageError) as caught:
+            build_profile(tmp_path / name, [])
+        assert str(caught.value) == f"{tmp_path / name}: cannot be read: {why}"
+
+
 def test_damaged_gzip_and_absent_files_are_one_sentence(tmp_path: Path):
     cut = write(tmp_path, "rows.csv.gz", CSV * 100)
     cut.write_bytes(cut.read_bytes()[:-20])
@@ -130,7 +151,7 @@ def test_damaged_gzip_and_absent_files_are_one_sentence(tmp_path: Path):
             build_profile(path, [])
     plain = tmp_path / "plain.csv.gz"
     plain.write_text(CSV)
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="the gzip data ends early or is damaged"):
         build_profile(plain, [])
 
 
