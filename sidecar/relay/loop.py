@@ -103,6 +103,10 @@ class Loop:
             self._epoll.register(descriptor, events)
             self._handlers[descriptor] = handler
 
+    def forget(self, descriptor: int) -> None:
+        """It is closed before anything else is waited for, and the kernel's watch ends with it."""
+        self._handlers.pop(descriptor, None)
+
     def soon(self, callback: Callable[[], object]) -> None:
         """Not now, in the middle of something, but before anything else is waited for."""
         self._soon.append(callback)

@@ -127,16 +127,16 @@ class Side:
     def _heard_all(self) -> None:
         """This side sends no more; the other direction stays open until its own end."""
         self.ended = True
-        self.pause()
         self._tell(Kind.END)
         peer = self.peer
-        if peer is None:
-            return  # its upstream does not stand yet, or never will: see Pair.join and Refusal
-        if not peer.lost and not peer.ended and self.half_closes and peer.half_closes:
+        if peer is None:  # its upstream does not stand yet, or never will: see Pair.join and Refusal
+            self.pause()
+        elif not peer.lost and not peer.ended and self.half_closes and peer.half_closes:
+            self.pause()
             peer.write_end()
-            return
-        peer.close()  # both directions are over; what is still being written goes first
-        self.close()
+        else:
+            peer.close()  # both directions are over; what is still being written goes first
+            self.close()
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -199,8 +199,9 @@ class Side:
         """Read no more, and leave once everything is written."""
         if self.sock is not None and not self.closing:
             self.closing = True
-            self.pause()
-            if not self.waiting:
+            if self.waiting:
+                self.pause()
+            else:
                 self._finish()
 
     def _finish(self) -> None:
@@ -210,8 +211,7 @@ class Side:
 
     def abort(self) -> None:
         """Leave now."""
-        if self.sock is not None:
-            self._end(None)
+        self._end(None)
 
     def reset(self) -> None:
         """Cut the connection so that who is there sees a reset, after the bytes that came before it."""
@@ -240,10 +240,11 @@ class Side:
 
     def _end(self, error: OSError | None) -> None:
         """Leave; not at once: whoever noticed the end is in the middle of something else."""
-        if self._leaving:
+        if self._leaving or self.sock is None:
             return
         self._leaving = self.closing = True
-        self._want(0)
+        self._wants = 0
+        self.loop.forget(self.sock.fileno())
         self.waiting = b""
         self.loop.soon(lambda: self._leave(error))
 
