@@ -58,10 +58,10 @@ def read_rows(
 
     `clock` reads the times, and can say afterwards how well it could.
     """
+    one_role_each(roles.predictions, roles.label, roles.timestamp)
     clock = clock or Clock()
     timestamp, timed = timestamp_of(reference, roles), False
     for at, (rows, columns) in enumerate(read_columns(path, chunk_rows=chunk_rows, progress=progress)):
-    one_role_each(roles.predictions, roles.label, roles.timestamp)
         if at == 0:
             _check(path, columns, reference, roles)
         features = {n: columns[n] for n in _features(columns, reference, roles) if n in columns}
