@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sidecar.relay.counters import Counters
-from sidecar.relay.loop import EXCLUSIVE, READABLE, Loop
+from sidecar.relay.loop import READABLE, Loop
 from sidecar.relay.pair import Pair
 from sidecar.relay.refusal import Refusal
 from sidecar.relay.tee import Tee
@@ -77,9 +77,7 @@ class Listener:
 
     def _open(self, door: Door) -> None:
         if door in self._doors:
-            self._loop.watch(
-                door.sock.fileno(), READABLE | EXCLUSIVE, lambda _: self._accept(door, _ACCEPT_AT_ONCE)
-            )
+            self._loop.watch(door.sock.fileno(), READABLE, lambda _: self._accept(door, _ACCEPT_AT_ONCE))
 
     def stop_accepting(self) -> None:
         """Take in who waits already, and close our copies of the listening sockets; pairs live on."""

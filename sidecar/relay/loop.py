@@ -20,8 +20,6 @@ from typing import Protocol
 from sidecar import clock
 
 READABLE, WRITABLE = select.EPOLLIN, select.EPOLLOUT
-# For sockets that several processes accept on: the kernel wakes one of them, not all.
-EXCLUSIVE = getattr(select, "EPOLLEXCLUSIVE", 0)
 # In one turn, so that timers and the tee have theirs: some milliseconds' work.
 _MOST_EVENTS = 256
 
