@@ -212,6 +212,9 @@ def _replay(commands: "_Commands[_Parser]") -> None:
     )
     parser.add_argument("--label", metavar="COL", help="the truth: quality of each chunk; not a feature")
     parser.add_argument("--timestamp", metavar="COL", help="when the row was: for hours of the day")
+    parser.add_argument(
+        "--segment", metavar="COL", action="append", default=[], help="judge within each of its values, too"
+    )
     parser.add_argument("--model", metavar="NAME", help="whose part of the configuration counts")
     parser.add_argument("-c", "--config", metavar="FILE", help="for expectations and drift.page of it")
 

@@ -132,7 +132,7 @@ def replay(chosen: argparse.Namespace) -> int:
     from sidecar.replay.files import Roles
     from sidecar.replay.run import replay as run_over
 
-    roles = Roles(chosen.prediction, chosen.label, chosen.timestamp, chosen.partial)
+    roles = Roles(chosen.prediction, chosen.label, chosen.timestamp, chosen.partial, chosen.segment)
     return run_over(
         chosen.data, settings, chosen.reference, chosen.model or "", roles, chosen.chunk, chosen.format
     )

@@ -34,6 +34,8 @@ class Portion(NamedTuple):
     labels: Sequence[Any] | None = None
     names: str = ""
     """The columns of the file, as a sentence has them."""
+    segments: Columns = NOTHING
+    """What the rows are divided by, features or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Roles:
     label: str | None = None
     timestamp: str | None = None
     partial: bool = False
+    segments: Sequence[str] = ()
 
 
 def read_rows(
@@ -70,7 +73,8 @@ def read_rows(
         times = clock.times(columns.get(timestamp) or [None] * rows) if timed else None
         predictions = _named(roles.predictions, columns) or outputs
         labels = columns.get(roles.label) if roles.label else None
-        yield Portion(rows, features, outputs, times, predictions, labels, _some(columns))
+        segments = _named(roles.segments, columns)
+        yield Portion(rows, features, outputs, times, predictions, labels, _some(columns), segments)
 
 
 def timestamp_of(reference: Reference | None, roles: Roles) -> str:
@@ -100,7 +104,7 @@ def absent_outputs(reference: Reference, seen: Sequence[str]) -> list[str]:
 def _features(columns: Columns, reference: Reference | None, roles: Roles) -> list[str]:
     if reference is not None:
         return list(reference.features)
-    others = {*roles.predictions, roles.label, roles.timestamp}
+    others = {*roles.predictions, *roles.segments, roles.label, roles.timestamp}
     return [name for name in columns if name not in others]
 
 
@@ -118,7 +122,7 @@ def _outputs(columns: Columns, reference: Reference) -> Columns:
 
 
 def _check(path: str | Path, columns: Columns, reference: Reference | None, roles: Roles) -> None:
-    named = [name for name in (roles.label, roles.timestamp) if name]
+    named = [name for name in (roles.label, roles.timestamp, *roles.segments) if name]
     if reference is None:
         named += roles.predictions
     for name in named:

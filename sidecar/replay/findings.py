@@ -71,7 +71,9 @@ class Findings:
 
     def detections(self, *, models: bool) -> list[dict[str, Any]]:
         """Every verdict, in the order it was raised; with its model where there are several."""
-        return [self._detection(verdict, models) for verdict in self.verdicts]
+        # Rows are judged within segments after all of a portion are judged together.
+        verdicts = self.verdicts if models else sorted(self.verdicts, key=lambda verdict: verdict.row)
+        return [self._detection(verdict, models) for verdict in verdicts]
 
     def shown_chunks(self, *, models: bool) -> Iterator[dict[str, Any]]:
         """Every chunk, as JSON has it."""
@@ -92,6 +94,8 @@ class Findings:
             "signal": verdict.signal,
             "score": _short(verdict.score),
         }
+        if verdict.segment:
+            detection |= {"segment": verdict.segment, "value": verdict.value}
         return {**detection, "model": verdict.model} if models else detection
 
     def _counted(self, model: str, judge: Judge, counts: Counts, rows: int) -> None:

@@ -9,7 +9,7 @@ type of a column is decided once, by all of them.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,15 +20,19 @@ from sidecar.monitors.drift import Drift
 from sidecar.monitors.drift_judge import Settings
 from sidecar.monitors.drift_pace import OFFLINE
 from sidecar.monitors.schema import Schema
+from sidecar.monitors.segments import Segments
+from sidecar.names import clean
 from sidecar.policy import Policies
 from sidecar.profiles.learn import LEARN_ROWS, LearntReferences
 from sidecar.registry import Registry
+from sidecar.replay.division import categories, divided
 from sidecar.replay.findings import Findings
 from sidecar.replay.quality import Found, RowQuality
 
 Values = Sequence[Any]
 """One value a row: a list, or a numpy array (floats in one go cost a third of a list)."""
 Columns = Mapping[str, Values]
+NOTHING: Columns = {}
 
 # Rows that say nothing of time are taken to come at a moderate rate; of a cooldown of 10,000 rows or
 # an hour, the rows then decide.
@@ -39,7 +43,14 @@ _VERSION = ""
 class RowReplay:
     """Feed rows in order with `feed`, then `finish`; `findings` has what came of them."""
 
-    def __init__(self, references: LearntReferences, policies: Policies, model: str, chunk_rows: int) -> None:
+    def __init__(
+        self,
+        references: LearntReferences,
+        policies: Policies,
+        model: str,
+        chunk_rows: int,
+        segments: Sequence[str] = (),
+    ) -> None:
         self.rows = 0
         self.findings = Findings(references, chunk_rows)
         self._model = model
@@ -47,6 +58,7 @@ class RowReplay:
         self._chunk_rows = chunk_rows
         self._schema = Schema(policies.of(model))
         self._drift = Drift(Registry(), references, policies, Settings(pace=OFFLINE, wall=self._wall))
+        self._segments = Segments(Registry(), divided(policies, model, segments))
         self._quality = RowQuality(references, policies)
         self._timed = False
         self.findings.listen(self._drift)
@@ -54,17 +66,25 @@ class RowReplay:
         self._held_rows = 0
         self._learnt = self._judged = 0
 
-    def feed(self, rows: int, features: Columns, outputs: Columns, times: Values | None = None) -> None:
+    def feed(
+        self,
+        rows: int,
+        features: Columns,
+        outputs: Columns,
+        times: Values | None = None,
+        segments: Columns = NOTHING,
+    ) -> None:
         """Judge `rows` more rows: a value a row in each column.
 
         `times` are seconds since the epoch and never go back, 0 where they are not known; without them there
-        are no hours of the day.
+        are no hours of the day. `segments` are what the rows are divided by.
         """
         self.rows += rows
+        portion = _Portion(rows, features, outputs, times, segments)
         if self._references.of(self._model) is None:
-            self._hold(_Portion(rows, features, outputs, times))
+            self._hold(portion)
             return
-        self._judge(_Portion(rows, features, outputs, times))
+        self._judge(portion)
 
     def finish(self) -> None:
         """No more rows: of those that wait, too few ever came to learn from."""
@@ -109,7 +129,11 @@ class RowReplay:
         features, _ = schema.features.clean(names, values, last, trusted=True)
         names, values = list(portion.outputs), list(portion.outputs.values())
         outputs, _ = schema.outputs.clean(names, values, last, trusted=True)
-        return Batch(self._model, _VERSION, rows, first, last, features, outputs, times=moments)
+        batch = Batch(self._model, _VERSION, rows, first, last, features, outputs, times=moments)
+        # A segment need not be a feature: only what divides the rows sees it as one.
+        columns = {clean(name): categories(name, values) for name, values in portion.segments.items()}
+        batch.segments = self._segments.divide(replace(batch, features={**features, **columns}))
+        return batch
 
     def _hold(self, portion: "_Portion") -> None:
         """Keep rows until there are enough; then learn from exactly so many, and judge the rest."""
@@ -131,14 +155,14 @@ class _Portion:
     features: Columns
     outputs: Columns
     times: Values | None
+    segments: Columns
 
     def cut(self, first: int, last: int) -> "_Portion":
         if first == 0 and last == self.rows:
             return self
         times = None if self.times is None else self.times[first:last]
-        return _Portion(
-            last - first, _cut(self.features, first, last), _cut(self.outputs, first, last), times
-        )
+        features, outputs = _cut(self.features, first, last), _cut(self.outputs, first, last)
+        return _Portion(last - first, features, outputs, times, _cut(self.segments, first, last))
 
 
 def _cut(columns: Columns, first: int, last: int) -> Columns:
@@ -149,9 +173,10 @@ def _joined(portions: list[_Portion]) -> _Portion:
     """Portions after one another, in lists."""
     features = _columns([(portion.rows, portion.features) for portion in portions])
     outputs = _columns([(portion.rows, portion.outputs) for portion in portions])
+    segments = _columns([(portion.rows, portion.segments) for portion in portions])
     timed = all(portion.times is not None for portion in portions)
     times = [time for portion in portions for time in portion.times or ()] if timed else None
-    return _Portion(sum(portion.rows for portion in portions), features, outputs, times)
+    return _Portion(sum(portion.rows for portion in portions), features, outputs, times, segments)
 
 
 def _columns(parts: list[tuple[int, Columns]]) -> dict[str, list[Any]]:

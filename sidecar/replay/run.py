@@ -75,6 +75,7 @@ def replay(
 def _of_columns(roles: Roles) -> list[str]:
     """The flags that were given and are about the columns of rows."""
     given = {"--prediction": roles.predictions, "--label": roles.label, "--timestamp": roles.timestamp}
+    given["--segment"] = roles.segments
     return [flag for flag, value in given.items() if value]
 
 
@@ -87,7 +88,7 @@ def _rows(
     data: str, references: LearntReferences, policies: Policies, model: str, roles: Roles, chunk_rows: int
 ) -> Replayed:
     reference = references.of(model)
-    replaying = RowReplay(references, policies, model, chunk_rows)
+    replaying = RowReplay(references, policies, model, chunk_rows, roles.segments)
     labelled = LabelledRows(policies.of(model), chunk_rows)
     seen: set[str] = set()
     names = ""
@@ -95,7 +96,7 @@ def _rows(
     began = time.perf_counter()
     with _bar(data) as progress:
         for portion in read_rows(data, reference, roles, min(chunk_rows, _READ_ROWS), progress, clock):
-            replaying.feed(portion.rows, portion.features, portion.outputs, portion.times)
+            replaying.feed(portion.rows, portion.features, portion.outputs, portion.times, portion.segments)
             seen.update(portion.outputs)
             names = portion.names
             if portion.labels is not None:

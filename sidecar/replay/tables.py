@@ -44,12 +44,14 @@ def show(head: dict[str, Any], findings: Findings) -> None:
 
 
 def _detections(detections: list[dict[str, Any]]) -> Table:
-    titles = ("row", "level", "kind", "name", "signal", "score")
+    divided = any("segment" in found for found in detections)
+    titles = ("row", "level", "kind", "name", "signal", "score", *(["where"] if divided else []))
     table = _table(titles, right={"row", "score"})
     for found in detections:
         score = "" if found["score"] is None else f"{found['score']:+.3f}"
         cells = (str(found["row"]), found["level"], found["kind"], found["name"], found["signal"], score)
-        table.add_row(*(Text(clean(cell)) for cell in cells))
+        where = f"{found['segment']} = {found['value']}" if "segment" in found else ""
+        table.add_row(*(Text(clean(cell)) for cell in (*cells, *([where] if divided else []))))
     return table
 
 

@@ -64,7 +64,7 @@ def test_outputs_that_were_not_recorded_are_left_out(tmp_path):
 def test_without_a_reference_every_column_is_a_feature_but_those_said_to_be_something_else(tmp_path):
     file = write(tmp_path / "a.jsonl", '{"age": 41, "score": 0.3, "truth": 1, "at": "2024-01-01"}\n')
     roles = Roles(["score"], "truth", "at")
-    [(_, features, outputs, times, predictions, labels, names)] = read_rows(file, None, roles, 5_000)
+    [(_, features, outputs, times, predictions, labels, names, _)] = read_rows(file, None, roles, 5_000)
     assert (features, outputs, times) == ({"age": [41]}, {"score": [0.3]}, [1704067200.0])
     assert (predictions, labels, names) == ({"score": [0.3]}, [1], "age, at, score, truth")
 
