@@ -12,7 +12,7 @@ from tests.transparency.conftest import Paths
 from tests.transparency.talk import Await, Finish, Read, Rest, Send, Step, Tell
 
 LARGE_BYTES = 200 * 1024 * 1024
-# Python with uvloop and the tee's whole budget of 8 MB: measured 31 to 38 MB, whatever the body.
+# Python and the tee's whole budget of 8 MB: measured 31 to 38 MB, whatever the body.
 RELAY_PEAK_BYTES = 64 * 1024 * 1024
 BLOCK = bytes(range(256)) * 4096
 
