@@ -35,6 +35,12 @@ def probe(admin: str, *, ready: bool) -> int:
     finally:
         connection.close()
     if answer.status != http.HTTPStatus.OK:
-        print(f"{where} answered {answer.status}: {text}", file=sys.stderr)
+        print(f"{where} answered {answer.status}: {_line(text)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _line(text: str) -> str:
+    """The beginning of what somebody answered, who may be anybody."""
+    first = (text.splitlines() or ["no words"])[0][:200]
+    return first if first.isprintable() else ascii(first)

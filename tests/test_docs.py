@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sidecar import cli
-from sidecar.config import load
+from sidecar.config import Settings, load
 
 ROOT = Path(__file__).parents[1]
 NOT_OURS = {".venv", ".venv-peers", "node_modules", "dist"}
@@ -120,4 +120,22 @@ def test_targets_of_make_exist(target: str):
 def test_configurations_are_fine(page: str, text: str, tmp_path: Path):
     path = tmp_path / "sidecar.yaml"
     path.write_text(text)
+    load(str(path), {}, {})
+
+
+SETTINGS = "|".join(Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        (name(page), text)
+        for page in PAGES
+        for text in INLINE.findall(prose(page))
+        if re.match(rf"({SETTINGS}): *[\[{{]", text)
+    ],
+)
+def test_settings_within_text_are_fine(page: str, text: str, tmp_path: Path):
+    path = tmp_path / "sidecar.yaml"
+    path.write_text(re.sub(r", …", "", text).replace("…", "x"))
     load(str(path), {}, {})

@@ -51,6 +51,15 @@ def test_one_that_is_not_ready_is_exit_code_1_and_its_own_words(capsys):
     assert capsys.readouterr().err.endswith("/-/ready answered 503: draining\n")
 
 
+def test_of_a_page_that_is_no_sidecars_only_one_printable_line_is_said(capsys, monkeypatch):
+    monkeypatch.setitem(ANSWERS, "/-/healthy", (404, b"<html>\x1b[31m" + b"x" * 999 + b"\n<body>"))
+    with admin() as address:
+        assert probe(address, ready=False) == 1
+    said = capsys.readouterr().err
+    assert "/-/healthy answered 404: '<html>\\x1b[31mxxx" in said
+    assert said.count("\n") == 1 and len(said) < 300
+
+
 def test_nobody_there_is_exit_code_1_and_a_sentence(capsys):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"

@@ -132,4 +132,6 @@ def _syntax(error: yaml.MarkedYAMLError, name: str) -> str:
     where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
     what = " ".join(str(part) for part in (error.context, error.problem) if part)
     hint = "; indent with spaces, not tabs" if "'\\t'" in what else ""
+    if what.endswith("but found ':'"):
+        hint = '; put a text that begins with a colon into quotes, such as ":8080"'
     return f"{where}: not valid YAML: {what}{hint}"

@@ -241,6 +241,8 @@ def test_each_mistake_is_named_with_its_key_and_what_would_be_right(text, senten
          "'\\t' that cannot start any token; indent with spaces, not tabs"),
         (b"a: [1", "sidecar.yaml:1:6: not valid YAML: while parsing a flow sequence "
          "expected ',' or ']', but got '<stream end>'"),
+        (b"a: [{b: :1}]", "sidecar.yaml:1:9: not valid YAML: while parsing a flow node expected the node "
+         "content, but found ':'; put a text that begins with a colon into quotes, such as \":8080\""),
         (b"a: *b", "sidecar.yaml:1:4: not valid YAML: found undefined alias 'b'"),
         (b"a: 1\n---\nb: 1", "sidecar.yaml:2:1: not valid YAML: expected a single document in the stream "
          "but found another document"),
