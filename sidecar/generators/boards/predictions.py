@@ -30,7 +30,7 @@ def drift_now(links: Links) -> Panel:
     rows = [
         Column("since", _of_standing(drift_began(*_COLUMN)), "dateTimeFromNow"),
         Column("replicas", f"{gauge(catalog.DRIFT_ACTIVE, *_VERDICT, how='avg')} > 0", "percentunit"),
-        Column("changes", _of_standing(_found("increase")), "none"),
+        Column("changes", _of_standing(_found()), "none"),
     ]
     return overview(
         about, _VERDICT, rows, width=12, height=8, worst="since", highest=False, otherwise="no drift"
@@ -43,23 +43,25 @@ def _of_standing(expr: str) -> str:
     return f"({standing}) * on ({', '.join(_COLUMN)}) group_left () ({expr})"
 
 
-def _found(how: str, at: str = "") -> str:
-    """Changes that detectors found in the chosen range, on all replicas: their `rate` or `increase`."""
+def _found(at: str = "") -> str:
+    """How many changes detectors found within the chosen range, on all replicas."""
     found = f"{catalog.DRIFT_DETECTIONS.name}{{{MODEL}}}[$__range]{at}"
-    return f"sum by ({', '.join(_COLUMN)}) ({how}({found}))"
+    # Whole: Prometheus extrapolates to the ends of the range.
+    return f"round(sum by ({', '.join(_COLUMN)}) (increase({found})))"
 
 
 def detections() -> Panel:
     """How often changes are found."""
     about = About(
-        "Changes found a day, highest five",
-        "Detections of all replicas together, before any gate, over as long as the chosen range. One alone "
-        "notifies nobody. A column that goes on changing has no usual to be compared with.",
+        "Changes found, highest five",
+        "Detections of all replicas together, before any gate, in as long as the chosen range before each "
+        "moment: choose a day to see how many a day. One alone notifies nobody. A column that goes on "
+        "changing has no usual to be compared with.",
         "none",
     )
     # The five highest of the whole range, not five others at every step.
-    rate_a_day = f"86400 * {_found('rate')} and topk(5, {_found('rate', ' @ end()')} > 0)"
-    return graph(about, Query(or_none(rate_a_day, "name"), _NAMED), width=8)
+    found = f"{_found()} and topk(5, {_found(' @ end()')} > 0)"
+    return graph(about, Query(or_none(found, "name"), _NAMED), width=8)
 
 
 def drift_scores() -> Panel:
