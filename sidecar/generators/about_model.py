@@ -5,7 +5,7 @@ The trap: a label decides which alert this is. The owner is one of the configure
 an hour, so that neither a rollout nor a restart makes another alert of the same one.
 """
 
-from sidecar import catalog
+from sidecar import catalog, catalog_quality
 from sidecar.generators.durations import Durations
 
 _THIS_MODEL = "{model_name=%q,job=%q,namespace=%q,cluster=%q}"
@@ -28,6 +28,20 @@ def drift_began() -> str:
     return _asked(f"min({catalog.DRIFT_ACTIVE_SINCE.name}{chosen})", _BEGAN, labels)
 
 
+def drift_within() -> str:
+    """A sentence for the end of a description: in which segments the rows show the same."""
+    chosen = _THIS_MODEL.replace("}", ",kind=%q,name=%q}")
+    within = f"topk({_MOST}, count by (segment, value) ({catalog_quality.SEGMENT_DRIFT_ACTIVE.name}{chosen}))"
+    return _asked(within, _WITHIN, f"{_LABELS} $labels.kind $labels.name")
+
+
+def drifted_columns() -> str:
+    """The same about a segment's value: which columns."""
+    chosen = _THIS_MODEL.replace("}", ",segment=%q,value=%q}")
+    columns = f"topk({_MOST}, count by (kind, name) ({catalog_quality.SEGMENT_DRIFT_ACTIVE.name}{chosen}))"
+    return _asked(columns, _COLUMNS, f"{_LABELS} $labels.segment $labels.value")
+
+
 def _asked(query: str, then: str, labels: str = _LABELS) -> str:
     return f"{{{{ with query (printf `{query}` {labels}) }}}}{then}{{{{ end }}}}"
 
@@ -37,6 +51,11 @@ _NEWEST = (
     "first seen {{ . | first | value | humanizeDuration }} ago."
 )
 _BEGAN = ' It began at {{ (. | first | value | toTime).Format "15:04 UTC on 2006-01-02" }}.'
+# More names than these are no longer read.
+_MOST = 10
+_EACH = "{{ range $at, $found := . }}{{ if $at }}, {{ end }}"
+_WITHIN = f" Seen within: {_EACH}{{{{ $found.Labels.segment }}}} {{{{ $found.Labels.value }}}}{{{{ end }}}}."
+_COLUMNS = f" What drifted: {_EACH}{{{{ $found.Labels.kind }}}} {{{{ $found.Labels.name }}}}{{{{ end }}}}."
 _RUNBOOK = ' Runbook of the model: {{ . | first | label "runbook" }}'
 
 _OWNER_INFO = catalog.OWNER_INFO.name + _THIS_MODEL.replace("}", ',owner!=""}')

@@ -66,6 +66,9 @@ _EXPLAINED = {
     "fleet:inference_js:score": "Jensen-Shannon: the mean distance of both from their middle.",
     "fleet:inference_tv:score": "Total variation: half of the sum of all differences, from 0 to 1.",
     # --- models ---
+    "InferenceSegmentDrift": (
+        "Replicas that hold the verdict, of those that judge the value; the column with most of them."
+    ),
     "InferenceDrift": "The average of zeros and ones is the share of replicas that hold the verdict.",
     "InferencePredictionsInvalid": "One in a hundred is a ticket, one in ten a page; ten of them at least.",
     "model:inference_predictions:increase": "How many, for the floors of the alerts.",

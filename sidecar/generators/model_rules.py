@@ -50,7 +50,7 @@ def _drift(severity: Severity, durations: Durations, links: Links) -> Alert:
         f"{words.SHARE} of the replicas of {words.MODEL} hold the verdict of level {severity.value} for "
         f"{_IF_JOINT}the correlation of features that each are as they were (see the status page){_ELSE}"
         f"the {words.KIND} {words.NAME}{_END}{_OF_VERSION}."
-        f"{about_model.drift_began()}{about_model.notes(durations)}",
+        f"{about_model.drift_began()}{about_model.drift_within()}{about_model.notes(durations)}",
         links.annotations(_DRIFT, model=True),
         labels=about_model.OWNER,
     )

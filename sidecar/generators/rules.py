@@ -16,6 +16,7 @@ from sidecar.generators import (
     model_rules,
     prediction_rules,
     quality_rules,
+    segment_rules,
     traffic_rules,
     version_rules,
 )
@@ -56,7 +57,10 @@ def generate(
 
 
 def _model(durations: Durations, links: Links) -> list[Group]:
-    parts = (model_rules, prediction_rules, feature_rules, version_rules, traffic_rules, quality_rules)
+    parts = (
+        model_rules, segment_rules, prediction_rules, feature_rules, version_rules, traffic_rules,
+        quality_rules,
+    )  # fmt: skip
     return [group for part in parts for group in part.groups(durations, links)]
 
 
