@@ -32,13 +32,37 @@ class TlsSocket(ssl.SSLSocket):
     Records are read whole: nothing that left the kernel waits where epoll cannot see it.
     """
 
+    # What a read found behind the bytes that it returned: the next one says it. True is an orderly end.
+    _found: OSError | bool = False
+
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Bytes read, 0 at the end. Raises BlockingIOError when there are none yet."""
+        if self._found:
+            return self._say_what_was_found()
         size = self._read_record(buffer)
-        with contextlib.suppress(OSError):  # an error comes again, when there is nothing before it
-            while size and len(buffer) - size >= _RECORD_BYTES and (more := self._read_record(buffer[size:])):
+        try:
+            while size and len(buffer) - size >= _RECORD_BYTES:
+                more = self._read_record(buffer[size:])
+                if not more:
+                    self._find(True)
+                    break
                 size += more
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._find(error)
         return size
+
+    def _find(self, what: OSError | bool) -> None:
+        """The record that said it has left the kernel: what makes the socket readable is only this."""
+        self._found = what
+        with contextlib.suppress(OSError):  # cut: then it is readable anyway
+            socket.socket.shutdown(self, socket.SHUT_RD)
+
+    def _say_what_was_found(self) -> int:
+        if isinstance(self._found, OSError):
+            raise self._found
+        return 0
 
     def _read_record(self, buffer: Any) -> int:
         try:
