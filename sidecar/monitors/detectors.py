@@ -58,11 +58,11 @@ class ChangeDetector:
 class ChangeDetectors:
     """One ChangeDetector for each of many sequences that go on together; a third of what they cost apart."""
 
-    __slots__ = ("_deltas", "_updates")
+    __slots__ = ("_deltas", "_windows")
 
     def __init__(self, deltas: Sequence[float]) -> None:
-        self._deltas = list(deltas)
-        self._updates = [_window(delta).update for delta in self._deltas]
+        self._deltas = np.array(deltas)
+        self._windows = [_window(delta) for delta in deltas]
 
     def update(self, scores: npt.NDArray[np.floating]) -> list[int]:
         """Take the next score of each sequence; returns those in which a change was just found.
@@ -70,13 +70,13 @@ class ChangeDetectors:
         What is no finite number is passed over.
         """
         finite = np.isfinite(scores)
-        clipped = np.clip(scores, -MAX_SCORE, MAX_SCORE).tolist()
+        clipped = np.minimum(np.maximum(scores, -MAX_SCORE), MAX_SCORE).tolist()
         if finite.all():
-            changed = [at for at, update in enumerate(self._updates) if update(clipped[at])]
+            changed = [at for at, window in enumerate(self._windows) if window.update(clipped[at])]
         else:
-            changed = [at for at in np.flatnonzero(finite).tolist() if self._updates[at](clipped[at])]
+            changed = [at for at in np.flatnonzero(finite).tolist() if self._windows[at].update(clipped[at])]
         for at in changed:
-            self._updates[at] = _window(self._deltas[at]).update
+            self._windows[at] = _window(self._deltas.item(at))
         return changed
 
 

@@ -14,7 +14,7 @@ What it is not: an effect size. The trap: the guarantee is about the reference (
 traffic) being right, so eps grows with its standard error.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import log
 from typing import Any
@@ -133,103 +133,134 @@ class Bets:
 
 
 class _Book:
-    """Bets of one kind, sorted by column, as arrays."""
+    """Bets of one kind, sorted by column, as arrays; indices in as few bytes as hold them."""
 
     def __init__(self, bets: list[_Bet], layout: DriftLayout, signals: Signals) -> None:
         self.log = np.full(len(bets), _SMALLEST, dtype=np.float32)
-        self._column = np.array([bet.column for bet in bets], dtype=np.int32)
-        self._signal = np.array([bet.signal for bet in bets], dtype=np.int32)
-        bins = np.array([bet.bin for bet in bets], dtype=np.int32)
-        self._on_bin, self._bin = bins >= 0, np.maximum(bins, 0)
+        self._signal = _small([bet.signal for bet in bets])
+        self._weighted = signals.weighted
         # Rows a bet is over, and what its dependence is like: those of the signal, or of its column's values.
         like = [signals.like[bet.signal] if bet.bin < 0 else signals.primary[bet.column] for bet in bets]
-        self._like = np.array(like, dtype=np.int32)
-        self._source = np.where(self._on_bin, signals.weighted + self._bin, self._like).astype(np.int32)
-        # What is bet is one of a few kinds; a number for each bet would be three times as large.
-        kinds = [(bet.tolerance, bet.tilt, bet.fraction, bet.step) for bet in bets]
-        self._kinds = np.array(list(dict.fromkeys(kinds)), dtype=np.float32).reshape(-1, 4)
-        at = {kind: i for i, kind in enumerate(dict.fromkeys(kinds))}
-        self._kind = np.array([at[kind] for kind in kinds], dtype=np.uint8)
-        self._psi = np.array([bet.psi for bet in bets], dtype=np.float32)
-        self._is_mean = np.array([bet.tilt != 0 for bet in bets], dtype=bool)
-        self._down = np.array([bet.down for bet in bets], dtype=bool)
-        self._starts = np.searchsorted(self._column, np.arange(len(layout.columns)))
+        self._like = _small(like)
+        # Whose amount is bet on: a signal's, or, after those, a bin's.
+        sources = [
+            at if bet.bin < 0 else signals.weighted + bet.bin for at, bet in zip(like, bets, strict=True)
+        ]
+        self._source = _small(sources)
+        columns = np.array([bet.column for bet in bets], dtype=np.int32)
+        self._starts = np.searchsorted(columns, np.arange(len(layout.columns)))
         rare = [signals.all[bet.signal].effect is RARE for bet in bets]
         apart = self._on_bin if self._on_bin.any() else np.array(rare, dtype=bool)
-        self._weight = _log_weights(self._column, apart)
+        weights = _log_weights(columns, apart).tolist()
+        # What is bet is one of a few kinds; numbers for each bet would be five times as large.
+        kinds = [_kind(bet, weight) for bet, weight in zip(bets, weights, strict=True)]
+        self._kinds = np.array(list(dict.fromkeys(kinds)), dtype=np.float32).reshape(-1, 6)
+        at = {kind: i for i, kind in enumerate(dict.fromkeys(kinds))}
+        self._kind = _small([at[kind] for kind in kinds])
+        self._most_weight = max(weights, default=0.0)
+        self._psi = np.array([bet.psi for bet in bets if bet.tilt], dtype=np.float32)  # of means
         self._per_amount = self._per_row = np.zeros(len(bets), dtype=np.float32)
         self.last_won: dict[int, float] = {}
 
     def calibrate(self, mean: Floats, shares: Floats, rows: Floats, inflation: Floats, extra: Floats) -> None:
-        like, stretch = self._like, np.maximum(inflation[self._like], 1.0)
-        tolerance, tilt, fraction, step = self._kinds[self._kind].T
+        like, on_bin, stretch = self._like, self._on_bin, np.maximum(inflation[self._like], 1.0)
+        tolerance, tilt, fraction, step, down, _ = self._kinds[self._kind].T
+        is_mean, falls = tilt != 0, down > 0
         known = np.maximum(rows[like], 1.0) / stretch
-        more = np.where(self._on_bin, 0.0, extra[like])
-        normal = np.where(self._on_bin, shares[self._bin], mean[like])
+        more = np.where(on_bin, 0.0, extra[like])
+        normal = np.concatenate([mean[: self._weighted], shares])[self._source]
         allowed = np.maximum(tolerance, REFERENCE_ERRORS / np.sqrt(known))
+        psi = np.zeros_like(tilt)
+        psi[is_mean] = self._psi
         # Means: mean 0 and deviation 1 a row, both as the reference has it.
-        up = tilt, -tilt * normal - np.abs(tilt) * (allowed + more) - self._psi
+        up = tilt, -tilt * normal - np.abs(tilt) * (allowed + more) - psi
         # Shares.
-        share = np.where(self._down, 1 - normal, normal)
+        share = np.where(falls, 1 - normal, normal)
         smooth = np.clip(share, MIN_SHARE, 1 - MIN_SHARE)
         tolerated = share + np.sqrt(smooth * (1 - smooth)) * tolerance
         p0 = np.maximum(np.maximum(tolerated, _upper(share, known)), MIN_SHARE) + more
-        open_ = self._is_mean | (p0 < _NEAR_CERTAIN)  # nothing to win where nearly all rows are anyway
+        open_ = is_mean | (p0 < _NEAR_CERTAIN)  # nothing to win where nearly all rows are anyway
         p0 = np.minimum(p0, _NEAR_CERTAIN)
         p1 = np.minimum(p0 + fraction * (1 - p0) + step, 1 - (1 - p0) / 20)
         odds, miss = np.log(p1 * (1 - p0) / (p0 * (1 - p1))), np.log((1 - p1) / (1 - p0))
-        on_share = np.where(self._down, -odds, odds), np.where(self._down, odds + miss, miss)
-        both = (np.where(self._is_mean, up[at], on_share[at]) * open_ / stretch for at in (0, 1))
+        on_share = np.where(falls, -odds, odds), np.where(falls, odds + miss, miss)
+        both = (np.where(is_mean, up[at], on_share[at]) * open_ / stretch for at in (0, 1))
         self._per_amount, self._per_row = (part.astype(np.float32) for part in both)
 
     def update(self, amounts: Stakes, rows: Stakes, most: float) -> None:
-        gain = self._per_amount * amounts[self._source] + self._per_row * rows[self._like]
-        stakes = np.logaddexp(_ONE, self.log) + np.minimum(gain, np.float32(most))
-        self.log = np.maximum(stakes, _SMALLEST)
+        gain = self._per_amount * amounts.take(self._source)
+        gain += self._per_row * rows.take(self._like)
+        # log(1 + R), a third of what `logaddexp` takes.
+        stakes = np.maximum(self.log, _ONE) + np.log1p(np.exp(-np.abs(self.log)))
+        self.log = np.maximum(stakes + np.minimum(gain, np.float32(most)), _SMALLEST)
 
     def won(self, needed: float) -> list[int]:
         self.last_won = {}
-        stakes = self.log + self._weight
-        if not len(stakes) or stakes.max() < needed - _MOST_BETS:
+        if self._hopeless(needed):
             return []
         blamed = []
+        stakes = self._stakes
         together = self._together_by_column(stakes)
         self.last_won = {at: float(together[at]) for at in np.flatnonzero(together >= needed).tolist()}
         for column in self.last_won:
-            own = np.flatnonzero(self._column == column)
-            blamed.append(int(self._signal[own[self._foremost(stakes[own], self._on_bin[own], needed)]]))
+            own = self._own(column)
+            foremost = self._foremost(stakes[own], self._on_bin[own], needed)
+            blamed.append(int(self._signal[own][foremost]))
             self.log[own] = _SMALLEST
         return blamed
 
     def best(self, needed: float) -> list[int]:
         """The signal with the best bet of each column past `needed`."""
-        stakes = self.log + self._weight
-        if not len(stakes) or stakes.max() < needed - _MOST_BETS:
+        if self._hopeless(needed):
             return []
-        found = []
-        for column in np.flatnonzero(self._together_by_column(stakes) >= needed).tolist():
-            own = np.flatnonzero(self._column == column)
-            found.append(int(self._signal[own[np.argmax(stakes[own])]]))
-        return found
+        stakes = self._stakes
+        columns = np.flatnonzero(self._together_by_column(stakes) >= needed).tolist()
+        return [int(self._signal[own][np.argmax(stakes[own])]) for own in map(self._own, columns)]
 
     def of_column(self, column: int) -> float:
         """The evidence of one column."""
-        stakes = (self.log + self._weight)[self._column == column]
+        stakes = self._stakes[self._own(column)]
         return float(np.logaddexp.reduce(stakes)) if len(stakes) else 0.0
 
     def together(self) -> float:
-        stakes = self.log + self._weight
+        stakes = self._stakes
         top = float(stakes.max(initial=_SMALLEST))
         return top + float(np.log(np.exp(stakes - top).sum())) if len(stakes) else float(_SMALLEST)
 
+    @property
+    def _stakes(self) -> Stakes:
+        """As logarithms, each with its part of its column's."""
+        return np.asarray(self.log + self._kinds[:, -1][self._kind])
+
+    @property
+    def _on_bin(self) -> npt.NDArray[np.bool_]:
+        return np.asarray(self._source >= self._weighted)
+
+    def _own(self, column: int) -> slice:
+        """The bets on a column."""
+        until = self._starts[column + 1] if column + 1 < len(self._starts) else len(self.log)
+        return slice(int(self._starts[column]), int(until))
+
+    def _hopeless(self, needed: float) -> bool:
+        return not len(self.log) or float(self.log.max()) + self._most_weight < needed - _MOST_BETS
+
     def _together_by_column(self, stakes: Stakes) -> Stakes:
         top = np.maximum.reduceat(stakes, self._starts)
-        return np.asarray(top + np.log(np.add.reduceat(np.exp(stakes - top[self._column]), self._starts)))
+        tops = np.repeat(top, np.diff(self._starts, append=len(stakes)))
+        return np.asarray(top + np.log(np.add.reduceat(np.exp(stakes - tops), self._starts)))
 
     def _foremost(self, stakes: Stakes, on_bin: npt.NDArray[np.bool_], needed: float) -> int:
         """The best bet; but a mean or a null says more than "this bin is full" when it is as certain."""
         plain = np.where(on_bin, -np.inf, stakes)
         return int(np.argmax(plain if plain.max() >= needed else stakes))
+
+
+def _kind(bet: _Bet, log_weight: float) -> tuple[float, ...]:
+    return bet.tolerance, bet.tilt, bet.fraction, bet.step, float(bet.down), log_weight
+
+
+def _small(numbers: Sequence[int]) -> npt.NDArray[np.unsignedinteger[Any]]:
+    return np.array(numbers, dtype=np.min_scalar_type(max(numbers, default=0)))
 
 
 def _upper(share: Floats, rows: Floats) -> Floats:
@@ -284,8 +315,9 @@ def _gradual(layout: DriftLayout, signals: Signals) -> Iterator[_Bet]:
 def _tilted(
     column: int, at: int, signals: Signals, tolerance: float, tilts: tuple[float, ...]
 ) -> Iterator[_Bet]:
-    for tilt in (sign * size for size in tilts for sign in (1, -1)):
-        yield _Bet(column, at, tolerance, tilt=tilt, psi=signals.psi(at, tilt))
+    both = [sign * size for size in tilts for sign in (1, -1)]
+    for tilt, psi in zip(both, signals.psi(at, both), strict=True):
+        yield _Bet(column, at, tolerance, tilt=tilt, psi=psi)
 
 
 @dataclass(slots=True)

@@ -19,14 +19,13 @@ from sidecar.monitors.drift_bets import Bets
 from sidecar.monitors.drift_heard import Heard
 from sidecar.monitors.drift_inflation import noise_inflation, variance_inflation
 from sidecar.monitors.drift_layout import Counts, DriftLayout
+from sidecar.monitors.drift_recent import RECENT_BATCHES, Recent
 from sidecar.monitors.drift_seasons import MIN_SLOT_ROWS, Seasons
 from sidecar.monitors.drift_signals import Floats, Mask, Signals
 
 # Names among the arrays of a saved state: what the bets have, and before the names of what parts have.
-_STAKES, _SEASONS, _HEARD = "stakes", "seasons.", "heard."
+_STAKES, _SEASONS, _HEARD, _RECENT = "stakes", "seasons.", "heard.", "recent."
 
-RECENT_BATCHES = 8  # 512 rows: a shift of .15 sd is 3.4 standard errors
-WINDOW_BATCHES = 16  # ~1,024 rows for PSI: its sampling bias with 20 bins is then .02
 MIN_ROWS = 8  # with fewer values a batch says nothing of a signal
 # Before this many batches the variance of batches is not known, and dependent data would look severe.
 MIN_BATCHES = 8
@@ -40,7 +39,7 @@ MIN_SPREAD_BATCHES = 3  # of the recent ones that must show a change: no single 
 class Evidence:
     """Windows and baselines of every signal of one model."""
 
-    def __init__(self, layout: DriftLayout, signals: Signals, burn_in: int) -> None:
+    def __init__(self, layout: DriftLayout, signals: Signals, burn_in: int, *, remember: bool = True) -> None:
         size, bins = len(signals), layout.size
         self.signals = signals
         self.bets = Bets(layout, signals)
@@ -52,23 +51,24 @@ class Evidence:
         self._hour_rows = np.zeros(size)  # where there is slack: what it is known from
         self.gate = signals.ticket_gate.copy()
         self.recent = np.full(size, np.nan)
-        self.window = np.zeros(bins, dtype=np.int64)
-        self._ring_counts = np.zeros((WINDOW_BATCHES, bins), dtype=np.int32)
-        self._ring_total = np.zeros((RECENT_BATCHES, size))
-        self._ring_rows = np.zeros((RECENT_BATCHES, size))
+        self._newest = Recent(size, bins)
         self._burn_total, self._burn_rows = np.zeros(size), np.zeros(size)
         self._low, self._high = np.full(size, np.inf), np.full(size, -np.inf)
-        self._from_start = np.zeros(
-            size
-        )  # nulls and new levels that the first batches had beyond the reference
-        self._bin_share = signals.shares_of_values.copy()
-        self._burn_bins = np.zeros(bins, dtype=np.int64)
+        # Nulls and new levels that the first batches had beyond the reference.
+        self._from_start = np.zeros(size)
+        self._bin_share = signals.shares_of_values
+        self._burn_bins = np.zeros(bins, dtype=np.int32)
         self._known_rows = signals.reference_rows.copy()
         self._inflation, self._noise_inflation = np.ones(size), np.ones(size)
         self._settled_gate = signals.ticket_gate.copy()
-        self.heard = Heard(signals, self.burn_in)
-        self.seasons = Seasons(size, bins)
+        self.heard = Heard(signals, self.burn_in, remember=remember)
+        self.seasons = Seasons(signals.weighted, bins)  # what is stuck is stuck at any hour
         self._bet()
+
+    @property
+    def window(self) -> Counts:
+        """Rows of each bin in the newest 16 batches."""
+        return self._newest.window
 
     @property
     def settled(self) -> bool:
@@ -93,7 +93,8 @@ class Evidence:
         told = rows >= MIN_ROWS
         safe_rows = np.maximum(rows, 1.0)
         scores = self.heard.score(total, rows)
-        self._remember(counts, total, rows)
+        self._newest.take(self.batches, counts, total, rows)
+        self.recent = self._newest.means(MIN_ROWS * RECENT_BATCHES)
         if self.batches >= MIN_BATCHES:
             self.bets.update(total, rows, counts, most)
         if not self.settled:
@@ -110,8 +111,8 @@ class Evidence:
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
         """Every window and baseline, copied, by name: what `restore` takes."""
         mine = {name: value.copy() for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        for prefix, part in ((_SEASONS, self.seasons.state()), (_HEARD, self.heard.state())):
-            mine.update({prefix + name: value for name, value in part.items()})
+        for prefix, part in ((_SEASONS, self.seasons), (_HEARD, self.heard), (_RECENT, self._newest)):
+            mine.update({prefix + name: value for name, value in part.state().items()})
         return {**mine, _STAKES: self.bets.state()}
 
     def restore(self, batches: int, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
@@ -125,6 +126,7 @@ class Evidence:
             raise ValueError("a drift state of other signals or windows")
         self.bets.restore(arrays[_STAKES])
         self.seasons.restore(_part(arrays, _SEASONS))
+        self._newest.restore(_part(arrays, _RECENT))
         for name in vars(self).keys() & arrays.keys():
             setattr(self, name, arrays[name].copy())
         self.batches = batches
@@ -162,13 +164,12 @@ class Evidence:
 
     def mean(self, signal: int, batches: int) -> float:
         """The mean of a signal over the newest `batches` (at most 8)."""
-        order = [at % RECENT_BATCHES for at in range(max(self.batches - batches, 0), self.batches)]
-        return float(self._ring_total[order, signal].sum() / max(self._ring_rows[order, signal].sum(), 1.0))
+        total, rows = self._newest.each(signal, self.batches, batches)
+        return float(total.sum() / max(rows.sum(), 1.0))
 
     def counts(self, batches: int) -> Counts:
         """Rows of each bin in the newest `batches` (at most 16)."""
-        order = [at % WINDOW_BATCHES for at in range(max(self.batches - batches, 0), self.batches)]
-        return np.asarray(self._ring_counts[order].sum(axis=0, dtype=np.int64))
+        return self._newest.counts(self.batches, batches)
 
     def inflation(self, signal: int) -> float:
         """How much more its batches vary than independent rows would."""
@@ -178,17 +179,6 @@ class Evidence:
         """Signals whose recent mean is back within half the gate."""
         gate = np.where(np.isfinite(self.signals.ticket_gate), self.gate, self.signals.severe_gate)
         return np.asarray(np.abs(self.recent - self.expected) < (gate + self._slack) / 2)
-
-    def _remember(self, counts: Counts, total: Floats, rows: Floats) -> None:
-        at = self.batches % WINDOW_BATCHES
-        self.window += counts - self._ring_counts[at]
-        self._ring_counts[at] = counts
-        at = self.batches % RECENT_BATCHES
-        self._ring_total[at], self._ring_rows[at] = total, rows
-        recent_rows = self._ring_rows.sum(axis=0)
-        enough = recent_rows >= MIN_ROWS * RECENT_BATCHES
-        recent = self._ring_total.sum(axis=0) / np.maximum(recent_rows, 1.0)
-        self.recent = np.where(enough, recent, np.nan)
 
     def _calibrate(self, counts: Counts, total: Floats, rows: Floats, told: Mask) -> None:
         start = self.baseline + self._from_start
@@ -214,7 +204,7 @@ class Evidence:
         """Nulls that were there from the first row are no break: they will be the baseline."""
         beyond = np.where(self.signals.is_rare, self.recent - self.baseline, 0.0)
         borne = (beyond > 0) & (beyond < MOST_FROM_START)
-        chance = noise(self.signals, self.baseline + beyond, self._ring_rows.sum(axis=0), self._inflation)
+        chance = noise(self.signals, self.baseline + beyond, self._newest.rows(), self._inflation)
         self._from_start = np.where(borne, beyond + chance, 0.0)
 
     def _burn_mean(self) -> Floats:
@@ -260,11 +250,12 @@ class Evidence:
 
     def _in_season(self, wall: float, counts: Counts, total: Floats, rows: Floats, held: Set[int]) -> Floats:
         """The sums less what this hour of the day is expected to add; learns what that is."""
-        seasons = self.seasons
+        seasons, own = self.seasons, self.signals.weighted
         teaches = np.ones(len(self.signals), dtype=bool)
         teaches[list(held)] = False
         before = seasons.hour_counts.copy() if not seasons.in_use else None
-        if seasons.learn(wall, total, rows, counts, teaches) and before is not None and self.settled:
+        over = seasons.learn(wall, total[:own], rows[:own], counts, teaches[:own])
+        if over and before is not None and self.settled:
             self._bear_past_hours()
             self._bear_bins(before)
             self._bear_yesterday(wall)
@@ -273,25 +264,26 @@ class Evidence:
             self._begin_anew()
         if not seasons.in_use:
             return total
-        offset = seasons.offset(wall, self.baseline)
-        offset[self.signals.weighted :] = 0.0  # what is stuck is stuck at any hour
-        return np.asarray(total - rows * offset)
+        return total - rows * self._of_all(seasons.offset(wall, self.baseline[:own]))
+
+    def _of_all(self, weighted: Floats) -> Floats:
+        """What hours say of the weighted signals, and 0 of the rest."""
+        return np.concatenate([weighted, np.zeros(len(self.signals) - self.signals.weighted)])
 
     def _bear_past_hours(self) -> None:
         """Widen the gates by what past hours were, until a season is known."""
-        far = self.seasons.excursion(self.baseline)
-        far[self.signals.weighted :] = 0.0
+        far = self._of_all(self.seasons.excursion(self.baseline[: self.signals.weighted]))
         wider = self.signals.gates(self.baseline) + far
         self.gate = np.where(far > 0, np.maximum(self._settled_gate, wider), self.gate)
         self._expect(self.baseline, np.zeros(len(far)))
 
     def _bear_yesterday(self, wall: float) -> None:
         """On the second day: this hour may be as it was and as those beside it were, or as on the whole."""
-        low, high, rows = self.seasons.neighbourhood(wall, self.baseline)
+        hours = self.seasons.neighbourhood(wall, self.baseline[: self.signals.weighted])
+        low, high, rows = map(self._of_all, hours)
         known = rows > 0
-        known[self.signals.weighted :] = False
         slack = np.where(known, (high - low) / 2, 0.0)
-        recent = self._ring_rows.sum(axis=0)
+        recent = self._newest.rows()
         both = 1 / (1 / np.maximum(recent, 1.0) + 1 / np.maximum(rows, 1.0))
         chance = noise(self.signals, self.baseline, both, self._noise_inflation)
         gate = slack + self.signals.gates(self.baseline) + chance
@@ -315,10 +307,11 @@ class Evidence:
         self._settled_gate = self.gate.copy()
         self._expect(self.baseline, np.zeros(len(self.baseline)))
         self.heard.forget()
-        for zeroed in (self._ring_total, self._ring_rows, self._burn_total, self._burn_rows, self._burn_bins):
+        self._newest.forget_signals()
+        for zeroed in (self._burn_total, self._burn_rows, self._burn_bins):
             zeroed[:] = 0
         self._low[:], self._high[:], self.recent[:] = np.inf, -np.inf, np.nan
-        hours = np.maximum(self.seasons.fewest_rows(), MIN_SLOT_ROWS)
+        hours = np.maximum(self._of_all(self.seasons.fewest_rows()), MIN_SLOT_ROWS)
         self._known_rows = np.minimum(self._known_rows, hours)
         self._bet()
 
@@ -337,10 +330,8 @@ class Evidence:
 
     def _off(self, signal: int) -> Mask:
         """Of the recent batches, oldest first: which are beyond half the gate, on the recent side."""
-        first = max(self.batches - RECENT_BATCHES, 0)
-        order = [at % RECENT_BATCHES for at in range(first, self.batches)]
-        rows = self._ring_rows[order, signal]
-        effect = self._ring_total[order, signal] / np.maximum(rows, 1.0) - self.expected[signal]
+        total, rows = self._newest.each(signal, self.batches)
+        effect = total / np.maximum(rows, 1.0) - self.expected[signal]
         side = np.sign(self.recent[signal] - self.expected[signal])
         half = (min(self.gate[signal], self.signals.severe_gate[signal]) + self._slack[signal]) / 2
         return np.asarray((rows > 0) & (side * effect >= half))

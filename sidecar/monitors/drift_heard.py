@@ -1,9 +1,10 @@
 """What detectors hear: the sums of every micro-batch, standardised to mean 0 and deviation 1 in control.
 
-Keeps the last scores, as detectors cannot be saved: after a restart they hear them again. What it is not: the
-judge of a change's size. The trap: scores are made with a mean and a deviation, first the reference's, then
-the adopted ones (`standardise`). With the reference's alone, nulls that were always a tenth of the rows would
-score beyond the largest a detector takes, before a change and after it, and it would never be heard.
+Keeps the scores of burn-in until it is over; then, where states are saved, the last ones: detectors cannot be
+saved, and hear them again after a restart. What it is not: the judge of a change's size. The trap: scores are
+made with a mean and a deviation, first the reference's, then the adopted ones (`standardise`). With the
+reference's alone, nulls that were always a tenth of the rows would score beyond the largest a detector takes,
+before a change and after it, and it would never be heard.
 """
 
 from collections.abc import Mapping
@@ -14,21 +15,23 @@ import numpy.typing as npt
 from sidecar.monitors.detectors import ChangeDetectors
 from sidecar.monitors.drift_signals import Floats, Mask, Signals
 
-# Scores remembered for detectors that start again: 16,000 rows, beyond which only changes far below any
-# gate are found. 4 kB a feature.
-HISTORY_BATCHES = 256
+# Scores remembered for detectors that start again: 8,000 rows, beyond which only changes far below any
+# gate are found. 2 kB a feature, kept only where they may be needed.
+HISTORY_BATCHES = 128
 # Of fewer batches a correlation says nothing.
 MIN_CORRELATED = 8
 
 
 class Heard:
-    """The scores of one model's signals."""
+    """The scores of one model's signals; after burn-in only if it is to `remember` them."""
 
-    def __init__(self, signals: Signals, burn_in: int) -> None:
+    def __init__(self, signals: Signals, burn_in: int, *, remember: bool) -> None:
         self._signals = signals
+        self._remember = remember
+        self._batches = max(burn_in, HISTORY_BATCHES) if remember else burn_in
         self._centre, self._scale = signals.mean.copy(), signals.stddev.copy()
-        self._sizes = np.zeros(HISTORY_BATCHES)
-        self._scores = np.full((HISTORY_BATCHES, signals.weighted), np.nan, dtype=np.float32)
+        self._sizes = np.zeros(self._batches)
+        self._scores = self._nothing()
         self._primary = np.zeros((burn_in, len(signals.primary)), dtype=np.float32)
         self._detectors = self._fresh()
 
@@ -42,8 +45,9 @@ class Heard:
         Signals that are not `told` say nothing.
         """
         heard = np.where(told, scores, np.nan)[: self._signals.weighted].astype(np.float32)
-        at = batch % HISTORY_BATCHES
-        self._scores[at], self._sizes[at] = heard, size
+        if len(self._scores):
+            at = batch % self._batches
+            self._scores[at], self._sizes[at] = heard, size
         return self._detectors.update(heard)
 
     def keep(self, batch: int, scores: Floats) -> None:
@@ -75,11 +79,13 @@ class Heard:
         self._centre, self._scale = centre, scale
         self._detectors = self._fresh()
         self.replay(batches)
+        if not self._remember:
+            self._scores = self._scores[:0].copy()  # a view would keep all of it
 
     def forget(self) -> None:
         """Start anew, around what is normal now."""
         self._detectors = self._fresh()
-        self._scores[:] = np.nan
+        self._scores = self._nothing()
 
     def replay(self, batches: int) -> None:
         """Let detectors hear the last scores of so many batches."""
@@ -96,8 +102,11 @@ class Heard:
             setattr(self, name, value.copy())
         self.replay(batches)
 
+    def _nothing(self) -> npt.NDArray[np.float32]:
+        return np.full((self._batches, self._signals.weighted), np.nan, dtype=np.float32)
+
     def _fresh(self) -> ChangeDetectors:
         return ChangeDetectors([s.delta for s in self._signals.all[: self._signals.weighted]])
 
     def _order(self, batches: int) -> list[int]:
-        return [at % HISTORY_BATCHES for at in range(max(batches - HISTORY_BATCHES, 0), batches)]
+        return [at % self._batches for at in range(max(batches - self._batches, 0), batches)]

@@ -66,6 +66,8 @@ def noise_inflation(scores: Floats) -> Floats:
 def _without_breaks(scores: Floats) -> Floats:
     """Centred on their median, cut at three deviations; nothing said is 0."""
     known = np.where(np.isfinite(scores).any(axis=0), scores, 0.0)
-    centred = np.nan_to_num(known - np.nanmedian(known, axis=0))
+    # `nanmedian` takes five times as long, and nearly always every batch said something.
+    middle = np.nanmedian(known, axis=0) if np.isnan(known).any() else np.median(known, axis=0)
+    centred = np.nan_to_num(known - middle)
     deviation = np.sqrt(np.maximum(np.median(centred**2, axis=0) / _MEDIAN_OF_SQUARE, 1.0))
     return np.asarray(np.clip(centred, -_LARGEST * deviation, _LARGEST * deviation))

@@ -36,7 +36,7 @@ KIND, NAME = "joint", "correlation"
 MAX_COLUMNS, OUTPUT_COLUMNS = 64, 8
 # z of 256 rows is known to .06; more a second would cost time and find nothing sooner that matters.
 SAMPLE_ROWS = 256
-# A batch of at most so many rows that several micro-batches share is scored in one go: 2 MB while it lasts.
+# A batch of at most so many rows that several micro-batches share is gathered at once: .5 MB while it lasts.
 _WHOLE_ROWS = 8_192
 # A column at one value in nearly all rows correlates with whatever the few others are.
 MAX_SHARE = 0.95
@@ -48,6 +48,8 @@ REMEMBERED = 32
 
 Bins = Mapping[int, npt.NDArray[np.intp]]
 """The bin of each row of a batch, by column of the layout."""
+Sample = npt.NDArray[np.unsignedinteger[Any]]
+"""Bins of shape (rows, columns): a quarter of what their scores would take."""
 
 
 class Joint:
@@ -59,9 +61,15 @@ class Joint:
         self.pairs = PairEvidence(len(self._columns), settings.burn_in)
         self.standing: Verdict | None = None
         self.past: deque[Verdict] = deque(maxlen=REMEMBERED)
-        self._tables = [_table(judge, column) for column in self._columns]
-        self._whole: npt.NDArray[np.float32] | None = None  # of a batch that micro-batches share
-        self._sample = np.empty((SAMPLE_ROWS, len(self._columns)), np.float32)
+        tables = [_table(judge, column) for column in self._columns]
+        self._scores = np.concatenate([*tables, np.empty(0, np.float32)])  # of each bin, column after column
+        self._first = np.cumsum([0, *map(len, tables)])[:-1]  # the first bin's place, by column
+        self._bins = np.min_scalar_type(max(map(len, tables), default=0))  # bins of a column, in so few bytes
+        self._whole: Sample | None = None  # of a batch that micro-batches share
+        # z of micro-batches of so many rows that are in it one after another, by their first row.
+        self._ahead: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
+        self._z: npt.NDArray[np.float32] | None = None  # of the rows that wait, if they are one of these
+        self._sample: Sample = np.empty((SAMPLE_ROWS, len(self._columns)), self._bins)
         self._rows = 0
         self._starts: deque[tuple[int, float]] = deque(maxlen=RECENT_BATCHES)
         self._until = -1  # the last batch at which an event may become a ticket
@@ -76,35 +84,50 @@ class Joint:
         whole = self._whole if first else None
         over = first + rows >= total
         self._whole = None if over else whole
+        if whole is None:
+            self._ahead = {}
         if room <= 0 or rows <= 0 or len(self._columns) < 2:
             return
         chosen = slice(first, first + rows, -(-rows // room))
         into = self._sample[self._rows : self._rows + len(range(*chosen.indices(total)))]
         if whole is None and not over and total <= _WHOLE_ROWS:
-            whole = self._whole = np.empty((total, len(self._columns)), np.float32)
-            self._score(bins, slice(None), total, whole)
+            whole = self._whole = np.empty((total, len(self._columns)), self._bins)
+            self._gather(bins, slice(None), total, whole)
         if whole is None:
-            self._score(bins, chosen, total, into)
+            self._gather(bins, chosen, total, into)
         else:
             into[:] = whole[chosen]
+        self._z = None if whole is None or self._rows else self._correlated(whole, first, rows)
         self._rows += len(into)
 
-    def _score(self, bins: Bins, chosen: slice, total: int, into: npt.NDArray[np.float32]) -> None:
+    def _correlated(self, whole: Sample, first: int, rows: int) -> npt.NDArray[np.float32] | None:
+        """z of these rows; as recorded rows are cut evenly, of all that may follow in one go."""
+        count = (len(whole) - first) // rows
+        if (first, rows) not in self._ahead and count > 1 and MIN_ROWS <= rows <= SAMPLE_ROWS:
+            parts = whole[first : first + count * rows].reshape(count, rows, -1)
+            found = self.pairs.correlate(self._scores.take(parts + self._first))
+            self._ahead = {(first + at * rows, rows): z for at, z in enumerate(found)}
+        return self._ahead.pop((first, rows), None)
+
+    def _gather(self, bins: Bins, chosen: slice, total: int, into: Sample) -> None:
         for at, column in enumerate(self._columns):
             found = bins.get(column)
             # Outputs of a batch may be fewer than its rows: which row is whose is not known then.
             known = found is not None and len(found) == total
-            into[:, at] = self._tables[at][found[chosen]] if known else np.nan  # type: ignore[index]
+            null = self._judge.layout.columns[column].binning.null
+            into[:, at] = found[chosen] if known else null  # type: ignore[index]
 
     def take(self, batch: MicroBatch) -> None:
         """The micro-batch is full, and the judge has judged it."""
-        scores, self._rows = self._sample[: self._rows], 0
-        if len(scores) < MIN_ROWS or len(self._columns) < 2:
+        sample, self._rows = self._sample[: self._rows], 0
+        z, self._z = self._z, None
+        if len(sample) < MIN_ROWS or len(self._columns) < 2:
             return
+        z = self.pairs.correlate(self._scores.take(sample + self._first)) if z is None else z
         alone = self._judge.moved()[self._columns]
         most = np.inf if batch.arrivals >= MIN_ARRIVALS else TICKET_EVIDENCE / ODD_CLIENT_BATCHES
         was_settled = self.pairs.settled
-        self.pairs.update(scores, ~alone, most)
+        self.pairs.take(z, len(sample), ~alone, most)
         if not was_settled:
             return
         self._starts.append((self._judge.rows - batch.rows, batch.began))
@@ -208,9 +231,10 @@ class Joint:
 def _columns(judge: Judge) -> list[int]:
     """The columns of the layout that have scores and vary: features first, places kept for outputs."""
     found: dict[str, list[int]] = {"feature": [], "output": []}
+    of_values = judge.signals.shares_of_values
     for at, column in enumerate(judge.layout.columns):
         effect = judge.signals.all[judge.signals.primary[at]].effect
-        shares = judge.signals.shares_of_values[column.start : column.stop]
+        shares = of_values[column.start : column.stop]
         if effect in (SHIFT, LEVEL) and shares.max(initial=0.0) <= MAX_SHARE:
             found[column.kind].append(at)
     outputs = found["output"][:OUTPUT_COLUMNS]

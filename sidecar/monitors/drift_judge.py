@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from sidecar.monitors.drift_budget import BatchRate, evidence_needed
-from sidecar.monitors.drift_evidence import RECENT_BATCHES, Evidence
+from sidecar.monitors.drift_evidence import Evidence
 from sidecar.monitors.drift_layout import Counts, DriftLayout
 from sidecar.monitors.drift_pace import Pace
+from sidecar.monitors.drift_recent import RECENT_BATCHES
 from sidecar.monitors.drift_scores import distances, largest_moves
 from sidecar.monitors.drift_signals import Mask, Signals
 from sidecar.monitors.drift_verdict import Level, Verdict
@@ -48,6 +49,7 @@ class Settings:
     10,000 rows or an hour, whichever is over first.
     `corroboration_rows`: two tickets within 10,000 rows are one story. `wall` gives the seconds since the
     epoch of a batch's time; without it, or where it is not known, there are no hours, and no seasons.
+    `remember` what a saved state needs (2 kB a feature); without it there is none to be saved after burn-in.
     """
 
     pace: Pace = Pace()
@@ -57,6 +59,7 @@ class Settings:
     cooldown_seconds: float = 3600.0
     corroboration_rows: int = 10_000
     wall: Callable[[float], float | None] | None = None
+    remember: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ class Judge:
         self.reference = reference
         self.layout = DriftLayout(reference)
         self.signals = Signals(self.layout)
-        self.evidence = Evidence(self.layout, self.signals, settings.burn_in)
+        self.evidence = Evidence(self.layout, self.signals, settings.burn_in, remember=settings.remember)
         self.rate = BatchRate()
         self.rows = 0
         self.past: deque[Verdict] = deque(maxlen=REMEMBERED)

@@ -6,6 +6,7 @@ counts mean is in `drift_signals`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from sidecar.binning import Binning, Indices
 from sidecar.names import clean
 from sidecar.reference import ColumnProfile, Reference
 
-Counts = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.signedinteger[Any]]
 
 # A reference wider than this is judged on its first columns: 1,000 features cost 16 MB, the stated ceiling.
 MAX_COLUMNS = 1_000

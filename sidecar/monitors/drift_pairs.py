@@ -12,6 +12,7 @@ trap: what goes together at night may not by day; only burn-in says what is usua
 
 from collections.abc import Mapping
 from math import log
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from sidecar.monitors.drift_inflation import variance_inflation
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-Indices = npt.NDArray[np.int32]
+Indices = npt.NDArray[np.integer[Any]]
 
 # A correlation of fewer rows says nothing: its z would stray by a third and more.
 MIN_ROWS = 16
@@ -33,38 +34,39 @@ REFERENCE_ERRORS, EXCURSION_FACTOR = 2.0, 1.25
 RECENT_BATCHES = 8
 MIN_SPREAD_BATCHES = 3
 # Identical columns have an infinite z; of binned scores nothing beyond this is told apart.
-_LARGEST_R = 0.995
+_LARGEST_R = np.float32(0.995)
 # e^60: certain. Times e^25, single precision still has it.
 _MOST = np.float32(1e26)
 _MOST_NATS = 25.0
 _TILTS = np.array(TILTS, np.float32)[:, None]
+_HALF_SQUARES = _TILTS**2 / 2
 
 
 def fisher(scores: Floats, first: Indices, second: Indices) -> Floats:
-    """Fisher's z of each pair of columns, of scores of shape (rows, columns); NaN for nothing known.
+    """Fisher's z of each pair of columns, of scores of shape (…, rows, columns); NaN for nothing known.
 
     NaN scores are left out pair by pair. Without the bias r / (2(n - 1)) of few rows.
     """
-    rows = len(scores)
     known = np.isfinite(scores)
     with np.errstate(invalid="ignore", divide="ignore"):
         if known.all():
-            centred = scores - scores.mean(axis=0, dtype=np.float32)
-            product = centred.T @ centred
-            square = np.diag(product)
-            both = square[first] * square[second]
-            count: float | Floats = float(rows)
+            centred = scores - scores.mean(axis=-2, keepdims=True, dtype=np.float32)
+            products = centred.swapaxes(-1, -2) @ centred
+            square = products.diagonal(axis1=-2, axis2=-1)
+            both = square[..., first] * square[..., second]
+            count: float | Floats = float(scores.shape[-2])
         else:
             mask = known.astype(np.float32)
-            counts = mask.T @ mask
-            mean = np.where(known, scores, 0).sum(axis=0) / np.maximum(mask.sum(axis=0), 1)
+            total = np.where(known, scores, 0).sum(axis=-2, keepdims=True)
+            mean = total / np.maximum(mask.sum(axis=-2, keepdims=True), 1)
             centred = np.where(known, scores - mean, 0).astype(np.float32)
-            product, squares = centred.T @ centred, (centred**2).T @ mask
-            count = counts[first, second]
-            both = squares[first, second] * squares[second, first]
+            products = centred.swapaxes(-1, -2) @ centred
+            squares = (centred**2).swapaxes(-1, -2) @ mask
+            count = (mask.swapaxes(-1, -2) @ mask)[..., first, second]
+            both = squares[..., first, second] * squares[..., second, first]
             both = np.where(count >= MIN_ROWS, both, 0.0)
         told = np.where(both > 1e-6, both, np.nan)
-        r = np.clip(product[first, second] / np.sqrt(told), -_LARGEST_R, _LARGEST_R)
+        r = np.minimum(np.maximum(products[..., first, second] / np.sqrt(told), -_LARGEST_R), _LARGEST_R)
         z = np.arctanh(r) - r / (2 * np.maximum(count - 1, 1))
     return np.asarray(z, dtype=np.float32)
 
@@ -72,13 +74,14 @@ def fisher(scores: Floats, first: Indices, second: Indices) -> Floats:
 class PairEvidence:
     """What is usual of every pair of `columns`, and the stakes against it. Arrays over pairs.
 
-    64 columns are 2,016 pairs: 0.2 MB, and 0.8 MB more until `burn_in` batches are over.
+    64 columns are 2,016 pairs: 0.15 MB, and 0.65 MB more until `burn_in` batches are over.
     """
 
     def __init__(self, columns: int, burn_in: int) -> None:
         first, second = np.triu_indices(columns, 1)
-        self.first: Indices = first.astype(np.int32)  # the columns of each pair
-        self.second: Indices = second.astype(np.int32)
+        places = np.min_scalar_type(columns)  # one byte, of at most 64
+        self.first: Indices = first.astype(places)  # the columns of each pair
+        self.second: Indices = second.astype(places)
         pairs = len(first)
         self.burn_in = burn_in
         self.batches = 0
@@ -88,8 +91,8 @@ class PairEvidence:
         self._inflation = np.ones(pairs, np.float32)
         self._allowed = np.zeros(pairs, np.float32)
         self._stakes = np.zeros((2, len(TILTS), pairs), np.float32)  # up and down
-        self._recent_sum = np.zeros((RECENT_BATCHES, pairs), np.float32)
-        self._recent_weight = np.zeros((RECENT_BATCHES, pairs), np.float32)
+        self._recent = np.full((RECENT_BATCHES, pairs), np.nan, np.float32)  # change of z; NaN: not told
+        self._recent_weight = np.zeros(RECENT_BATCHES, np.float32)
         self._history = np.full((burn_in, pairs), np.nan, np.float32)
         self._history_weight = np.zeros(burn_in, np.float32)
 
@@ -104,10 +107,16 @@ class PairEvidence:
         Pairs of columns that are not `free` (something else is the matter with them) are passed over, and
         what was bet on them is returned. A single bet gains `most` nats at most.
         """
-        weight = np.float32(len(scores) - 3)
-        if len(scores) < MIN_ROWS or not len(self.usual):
-            return
-        z = fisher(scores, self.first, self.second)
+        if len(scores) >= MIN_ROWS and len(self.usual):
+            self.take(self.correlate(scores), len(scores), free, most)
+
+    def correlate(self, scores: Floats) -> Floats:
+        """z of each pair, of the scores of one micro-batch or of several of as many rows each."""
+        return fisher(scores, self.first, self.second)
+
+    def take(self, z: Floats, rows: int, free: Mask, most: float = np.inf) -> None:
+        """The same of scores that were correlated already, of so many rows."""
+        weight = np.float32(rows - 3)
         judged = free[self.first] & free[self.second]
         if not self.settled:
             self._history[self.batches] = np.where(judged, z, np.nan)
@@ -116,14 +125,15 @@ class PairEvidence:
             if self.settled:
                 self._settle()
             return
-        self._stakes[..., ~judged] = 0.0
+        if not judged.all():
+            self._stakes[..., ~judged] = 0.0
         self._bet(np.where(judged & self._known, z - self.usual, np.nan), weight, min(most, _MOST_NATS))
         self.batches += 1
 
     def evidence(self) -> float:
         """Nats against "nothing changed", all pairs together: by chance in one of e^evidence batches."""
-        total = float(self._stakes.mean(axis=(0, 1)).sum(dtype=np.float64))
-        return log(max(total / max(int(self._known.sum()), 1), 1e-30))
+        total = float(self._stakes.sum(dtype=np.float64)) / (2 * len(TILTS))
+        return log(max(total / max(int(np.count_nonzero(self._known)), 1), 1e-30))
 
     def foremost(self, most: int) -> list[int]:
         """The pairs whose stakes are highest, the highest first."""
@@ -134,8 +144,9 @@ class PairEvidence:
 
     def moved(self) -> Floats:
         """How far z of the recent batches is from what is usual; 0 where nothing is known."""
-        weight = self._recent_weight.sum(axis=0)
-        return np.asarray(self._recent_sum.sum(axis=0) / np.maximum(weight, 1e-6))
+        rows = self._rows(self._recent_weight[:, None], self._recent)
+        total = np.where(rows > 0, rows * self._recent, 0).sum(axis=0)
+        return np.asarray(total / np.maximum(rows.sum(axis=0), 1e-6))
 
     def beyond_gate(self, pair: int) -> bool:
         """Whether the change of the recent batches matters."""
@@ -149,7 +160,7 @@ class PairEvidence:
 
     def calm(self, pair: int) -> bool:
         """Whether a pair is back within half the gate; not while nothing is heard of it."""
-        heard = self._recent_weight[:, pair].any()
+        heard = np.isfinite(self._recent[:, pair]).any()
         return bool(heard and abs(float(self.moved()[pair])) < self.gate[pair] / 2)
 
     def correlations(self, pair: int) -> tuple[float, float]:
@@ -192,15 +203,20 @@ class PairEvidence:
         self.batches = batches
 
     def _bet(self, change: Floats, weight: np.float32, most: float) -> None:
-        told = np.isfinite(change)
-        rows = np.where(told, weight / self._inflation, 0).astype(np.float32)
-        change = np.where(told, change, 0)
         at = self.batches % RECENT_BATCHES
-        self._recent_sum[at], self._recent_weight[at] = rows * change, rows
-        signed = np.stack([change, -change])[:, None, :]
-        gain = rows * (_TILTS * (signed - self._allowed) - _TILTS**2 / 2)
-        gained = np.exp(np.minimum(gain, np.float32(most)))
-        self._stakes = np.minimum((self._stakes + told) * gained, _MOST, dtype=np.float32)
+        self._recent[at], self._recent_weight[at] = change, weight
+        told = np.isfinite(change)
+        rows = self._rows(weight, change)
+        moved = _TILTS * (rows * np.where(told, change, 0))
+        against = rows * (_TILTS * self._allowed + _HALF_SQUARES)
+        self._stakes += told
+        for stakes, gain in zip(self._stakes, (moved - against, -moved - against), strict=True):
+            stakes *= np.exp(np.minimum(gain, np.float32(most)))
+        np.minimum(self._stakes, _MOST, out=self._stakes)
+
+    def _rows(self, weight: np.float32 | Floats, change: Floats) -> Floats:
+        """Of changes, how many independent rows each rests on; 0 where nothing was told."""
+        return np.where(np.isfinite(change), weight / self._inflation, 0).astype(np.float32)
 
     def _settle(self) -> None:
         """Burn-in is over: what is usual, how much it varies, how far it strayed."""
@@ -219,14 +235,16 @@ class PairEvidence:
         self.gate = np.maximum(GATE_Z, EXCURSION_FACTOR * widest).astype(np.float32)
         self._history = self._history[:0].copy()  # a view would keep all of it
 
-    def _side(self, pair: int) -> float:
-        return 1.0 if self._recent_sum[:, pair].sum() >= 0 else -1.0
-
     def _newest_first(self, pair: int) -> tuple[Floats, Floats]:
         """The change of each recent batch towards the side of their mean, and what it weighs."""
         at = np.arange(self.batches - 1, self.batches - 1 - RECENT_BATCHES, -1) % RECENT_BATCHES
-        weight = self._recent_weight[at, pair]
-        return self._side(pair) * self._recent_sum[at, pair] / np.maximum(weight, 1e-6), weight
+        change = self._recent[at, pair]
+        told = np.isfinite(change)
+        weight = np.where(told, self._recent_weight[at] / self._inflation[pair], 0).astype(np.float32)
+        return np.float32(self._side(pair)) * np.where(told, change, np.float32(0)), weight
+
+    def _side(self, pair: int) -> float:
+        return 1.0 if self.moved()[pair] >= 0 else -1.0
 
 
 def _running(values: Floats) -> Floats:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sidecar.monitors.drift_layout import ColumnBins, DriftLayout
+from sidecar.monitors.drift_layout import ColumnBins, Counts, DriftLayout
 from sidecar.names import clean
 from sidecar.reference import ColumnType
 
@@ -26,7 +26,7 @@ class Distances:
     tv: Floats
 
 
-def distances(layout: DriftLayout, window: npt.NDArray[np.int64]) -> Distances:
+def distances(layout: DriftLayout, window: Counts) -> Distances:
     """Compare the counts of a window with the reference's shares; 0 for a column without rows."""
     starts, sizes = layout.starts, np.diff(np.append(layout.starts, layout.size))
     if not len(starts):
@@ -50,7 +50,7 @@ def distances(layout: DriftLayout, window: npt.NDArray[np.int64]) -> Distances:
 
 
 def largest_moves(
-    layout: DriftLayout, window: npt.NDArray[np.int64], at: int, most: int = 5
+    layout: DriftLayout, window: Counts, at: int, most: int = 5
 ) -> tuple[tuple[str, float, float], ...]:
     """The bins of a column whose share moved most: what they hold, the reference's share, that of now."""
     column = layout.columns[at]
@@ -83,7 +83,7 @@ def _held(column: ColumnBins, at: int) -> str:
     return f"{edges[at - 1]:.4g} to {edges[at]:.4g}" if at < len(edges) else f"above {edges[-1]:.4g}"
 
 
-def kolmogorov_smirnov(layout: DriftLayout, window: npt.NDArray[np.int64]) -> Floats:
+def kolmogorov_smirnov(layout: DriftLayout, window: Counts) -> Floats:
     """The largest difference between cumulative shares, at bin edges, of each numeric column's values.
 
     A little below the statistic of the raw values, whose largest difference may lie inside a bin; NaN

@@ -44,7 +44,7 @@ class Seasons:
         self._hour_total, self._hour_rows = np.zeros(signals), np.zeros(signals)
         self._low, self._high = np.full(signals, np.inf), np.full(signals, -np.inf)
         self._last, self._steepest = np.full(signals, np.nan), np.zeros(signals)
-        self._hour_counts = np.zeros(bins, dtype=np.int64)
+        self._hour_counts = np.zeros(bins, dtype=np.int32)
         self.fullest = np.zeros(bins, dtype=np.float32)
         # The current hour, the first one, whether hours are in use; an array, to be saved like the rest.
         self._clock = np.array([-1, -1, 0], dtype=np.int64)
@@ -69,7 +69,8 @@ class Seasons:
             self._clock[1] = first = now
         self._hour_total += np.where(calm, total, 0.0)
         self._hour_rows += np.where(calm, rows, 0.0)
-        self._hour_counts += counts
+        if not self.in_use:
+            self._hour_counts += counts
         if now - first < LEARN_DAYS * 24:
             self._learn_slot(_slot(wall), int(wall // DAY), total, rows, calm)
         return over

@@ -9,7 +9,7 @@ holding ranks a to b and z the normal quantile: E[Z] = (phi(z_a) - phi(z_b)) / (
 E[Z^2] = 1 + (z_a phi(z_a) - z_b phi(z_b)) / (b - a).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sidecar.monitors.detectors import DEFAULT_DELTA
-from sidecar.monitors.drift_layout import ColumnBins, DriftLayout
+from sidecar.monitors.drift_layout import ColumnBins, Counts, DriftLayout
 from sidecar.names import clean
 from sidecar.reference import ColumnType
 
@@ -59,14 +59,19 @@ OTHER_LEVELS = "other levels"
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One thing watched of one column (`column` is its index in the layout)."""
+    """One thing watched of one column (`column` is its index in the layout); `siblings` share its delta."""
 
     column: int
     kind: str
     name: str
     signal: str
     effect: Effect
-    delta: float = DEFAULT_DELTA
+    siblings: int = 1
+
+    @property
+    def delta(self) -> float:
+        """Of its detector."""
+        return DEFAULT_DELTA / self.siblings
 
 
 class Signals:
@@ -78,38 +83,35 @@ class Signals:
     def __init__(self, layout: DriftLayout) -> None:
         built = [(at, s) for at, column in enumerate(layout.columns) for s in _of_column(column, layout)]
         numbers = [at for at, c in enumerate(layout.columns) if c.binning.values > 1 and _is_number(c)]
-        weighted = [_signal(layout, at, name, effect, siblings) for at, (name, effect, siblings, *_) in built]
+        weighted = [_signal(layout, at, part.name, part.effect, part.siblings) for at, part in built]
         stuck = [_signal(layout, at, "stuck", STUCK, 1) for at in numbers]
         self.all = weighted + stuck
         self.weighted = len(weighted)
         self.ticket_gate = np.array([s.effect.ticket for s in self.all])
         self.severe_gate = np.array([s.effect.severe for s in self.all])
         usual = [_fullest_usual(layout, at) for at in numbers]
-        self.mean = np.array([parts[4] for _, parts in built] + usual)
-        self.stddev = np.array([parts[5] for _, parts in built] + [1.0] * len(stuck))
+        self.mean = np.array([part.mean for _, part in built] + usual)
+        self.stddev = np.array([part.stddev for _, part in built] + [1.0] * len(stuck))
         # Signals of one kind are of one statistic: location, scale, a rare share, a level's.
         kinds = [s.signal if s.effect is SHIFT else str(s.effect) for s in weighted]
         self.kinds = np.unique(kinds, return_inverse=True)[1]
         self._is_share = np.array([s.effect.unit == "share" and s.effect is not STUCK for s in self.all])
         self.is_rare = np.array([s.effect is RARE for s in self.all])
-        self._gather(layout, built)
+        self._layout = layout
+        self._gather(built)
         self._stuck_columns = np.array(numbers, dtype=np.intp)
         self._usual = layout.shares > 0.5
-        # Which bins hold values, and their shares among the values of their column; shape (bins,).
-        self.is_value = _is_value(layout)
-        self.column_of_bin = np.repeat(
-            np.arange(len(layout.columns)), [c.binning.size for c in layout.columns]
-        )
-        self.column_of = np.array([s.column for s in self.all], dtype=np.intp)
+        self.is_value = _is_value(layout)  # which bins hold values; shape (bins,)
+        self.column_of = np.array([s.column for s in self.all], dtype=np.int32)
         rows = np.array([float(max(c.profile.rows, 1)) for c in layout.columns])
         self.reference_rows = rows[self.column_of]
-        self.shares_of_values = _among_values(layout, self.is_value)
-        self._layout_starts = layout.starts
         first = {s.column: at for at, s in reversed(list(enumerate(weighted)))}
         # The signal that stands for its column: location, or the most frequent level.
         self.primary = np.array([first.get(at, 0) for at in range(len(layout.columns))], dtype=np.intp)
         # Whose dependence between rows is like this signal's own; stuck goes by location.
-        self.like = np.array([*range(self.weighted), *(first[s.column] for s in stuck)], dtype=np.intp)
+        self.like = np.array([*range(self.weighted), *(first[s.column] for s in stuck)], dtype=np.int32)
+        # What its rows are: shifts and levels are judged among values, nulls and what is new among all rows.
+        self._rows_at = (self.column_of + np.int32(len(layout.columns)) * self.is_rare)[self.like]
 
     def __len__(self) -> int:
         return len(self.all)
@@ -124,65 +126,83 @@ class Signals:
         usual = np.clip(SHIFT.ticket * self.deviation(mean), RARE.ticket, LEVEL.ticket)
         return np.where(self.is_rare, usual, self.ticket_gate)
 
-    def psi(self, signal: int, tilt: float) -> float:
+    @property
+    def column_of_bin(self) -> npt.NDArray[np.intp]:
+        """Of each bin, the column; shape (bins,)."""
+        sizes = [column.binning.size for column in self._layout.columns]
+        return np.repeat(np.arange(len(sizes)), sizes)
+
+    @property
+    def shares_of_values(self) -> Floats:
+        """Of each bin of values, its share among those of its column in the reference; shape (bins,)."""
+        values = np.where(self.is_value, self._layout.shares, 0.0)
+        if not self.weighted:
+            return values
+        sums = np.add.reduceat(values, self._layout.starts)
+        return np.asarray(values / np.maximum(sums, 1e-12)[self.column_of_bin])
+
+    def psi(self, signal: int, tilts: Sequence[float]) -> list[float]:
         """ln E[exp(tilt x score)] of a row under the reference: exact, as a score has a value per bin."""
         weights = self.scores(signal)
-        shares = self._smooth[self.all[signal].column]
-        return float(np.log(shares @ np.exp(tilt * (weights - shares @ weights))))
+        shares = _smooth(self._layout.columns[self.all[signal].column], self._layout)
+        found: list[float] = np.log(np.exp(np.outer(tilts, weights - shares @ weights)) @ shares).tolist()
+        return found
 
     def scores(self, signal: int) -> Floats:
-        """The score of each value bin of a signal's column."""
-        first = self._starts[signal]
-        return np.asarray(self._weights[first : first + self._values[self.all[signal].column]])
+        """The score of each value bin of a weighted signal's column."""
+        column = self._layout.columns[self.all[signal].column]
+        own = slice(self._starts[signal], self._ends[signal])
+        found = np.zeros(column.binning.size)
+        found[self._bins[own] - column.start] = self._weights[own]
+        return found[: column.binning.values]
 
-    def _gather(self, layout: DriftLayout, built: "list[tuple[int, _Parts]]") -> None:
-        slices = [np.arange(layout.columns[at].start, layout.columns[at].stop) for at, _ in built]
-        empty = np.empty(0)
-        self._bins = np.concatenate([*slices, np.empty(0, dtype=np.intp)])
-        self._weights = np.concatenate([*(parts[3] for _, parts in built), empty])
-        values = [_value_mask(layout.columns[at], parts[1]) for at, parts in built]
-        self._domain = np.concatenate([*values, empty]).astype(bool)  # a weight is eight times as large
-        self._starts = np.cumsum([0, *(len(s) for s in slices[:-1])])
-        self._values = [column.binning.values for column in layout.columns]
-        self._smooth = [_smooth(column, layout) for column in layout.columns]
-
-    def sums(self, counts: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+    def sums(self, counts: Counts) -> tuple[Floats, Floats]:
         """The sum of weights, and the rows it is over, for each signal of one micro-batch's counts."""
         if not self.weighted:
             return np.empty(0), np.empty(0)
-        own = counts[self._bins]
-        total = np.add.reduceat(own * self._weights, self._starts)
-        rows = np.add.reduceat(own * self._domain, self._starts).astype(np.float64)
+        starts = self._layout.starts
+        total = np.add.reduceat(counts[self._bins] * self._weights, self._starts)
+        every = [np.add.reduceat(counts * self.is_value, starts), np.add.reduceat(counts, starts)]
+        rows = np.concatenate(every)[self._rows_at].astype(np.float64)
         if not len(self._stuck_columns):
             return total, rows
-        fullest = np.maximum.reduceat(np.where(self._usual, 0, counts), self._layout_starts)
-        stuck_rows = rows[self.like[self.weighted :]]
-        fullest_value = np.minimum(fullest[self._stuck_columns], stuck_rows)
-        return np.concatenate([total, fullest_value]), np.concatenate([rows, stuck_rows])
+        fullest = np.maximum.reduceat(np.where(self._usual, 0, counts), starts)[self._stuck_columns]
+        return np.concatenate([total, np.minimum(fullest, rows[self.weighted :])]), rows
+
+    def _gather(self, built: "list[tuple[int, _Part]]") -> None:
+        """Every signal's bins and their weights one after another; those that weigh nothing are left out."""
+        lengths = [len(part.bins) for _, part in built]
+        starts = [self._layout.columns[at].start for at, _ in built]
+        bins = [start + part.bins for start, (_, part) in zip(starts, built, strict=True)]
+        self._bins = np.concatenate([*bins, np.empty(0)]).astype(np.int32)
+        self._weights = np.concatenate([*(part.weights for _, part in built), np.empty(0)])
+        self._ends = np.cumsum(lengths, dtype=np.intp)
+        self._starts = self._ends - np.array(lengths, dtype=np.intp)
 
 
-# name, effect, siblings (how many signals share the column's delta), weights, mean, stddev
-_Parts = tuple[str, Effect, int, Floats, float, float]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """A signal in the making: `weights` of `bins` of its column; `siblings` share the column's delta."""
+
+    name: str
+    effect: Effect
+    siblings: int
+    bins: npt.NDArray[np.intp]
+    weights: Floats
+    mean: float
+    stddev: float
 
 
 def _signal(layout: DriftLayout, at: int, name: str, effect: Effect, siblings: int) -> Signal:
     column = layout.columns[at]
-    return Signal(at, column.kind, column.name, name, effect, DEFAULT_DELTA / siblings)
+    return Signal(at, column.kind, column.name, name, effect, siblings)
 
 
 def _is_number(column: ColumnBins) -> bool:
     return column.profile.type is ColumnType.NUMBER
 
 
-def _value_mask(column: ColumnBins, effect: Effect) -> Floats:
-    """Shifts and levels are judged among values; nulls and invalid ones among all rows."""
-    mask = np.ones(column.binning.size)
-    if effect is not RARE:
-        mask[column.binning.values :] = 0.0
-    return mask
-
-
-def _of_column(column: ColumnBins, layout: DriftLayout) -> Iterator[_Parts]:
+def _of_column(column: ColumnBins, layout: DriftLayout) -> Iterator[_Part]:
     shares = layout.shares[column.start : column.stop]
     if _is_number(column):
         yield from _shifts(column, shares)
@@ -192,7 +212,7 @@ def _of_column(column: ColumnBins, layout: DriftLayout) -> Iterator[_Parts]:
     yield _share("invalid", RARE, 1, shares, [column.binning.invalid])
 
 
-def _shifts(column: ColumnBins, shares: Floats) -> Iterator[_Parts]:
+def _shifts(column: ColumnBins, shares: Floats) -> Iterator[_Part]:
     values = column.binning.values
     if values < 2:
         return
@@ -203,7 +223,7 @@ def _shifts(column: ColumnBins, shares: Floats) -> Iterator[_Parts]:
         if stddev < 1e-6:
             continue  # two equal halves have no scale of their own
         standard = (scores - smooth @ scores) / max(stddev, MIN_SCORE_STDDEV)
-        yield name, SHIFT, 1, np.concatenate([standard, [0.0, 0.0]]), 0.0, 1.0
+        yield _Part(name, SHIFT, 1, np.arange(values), standard, 0.0, 1.0)
 
 
 def _smoothed(column: ColumnBins, shares: Floats) -> Floats:
@@ -223,15 +243,6 @@ def _is_value(layout: DriftLayout) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _among_values(layout: DriftLayout, is_value: npt.NDArray[np.bool_]) -> Floats:
-    values = np.where(is_value, layout.shares, 0.0)
-    if not len(layout.columns):
-        return values
-    sums = np.add.reduceat(values, layout.starts)
-    sizes = [column.binning.size for column in layout.columns]
-    return np.asarray(values / np.repeat(np.maximum(sums, 1e-12), sizes))
-
-
 def _fullest_usual(layout: DriftLayout, at: int) -> float:
     """The largest share of a bin that does not hold most rows anyway."""
     column = layout.columns[at]
@@ -239,7 +250,7 @@ def _fullest_usual(layout: DriftLayout, at: int) -> float:
     return float(shares[shares <= 0.5].max(initial=0.0))
 
 
-def _levels(column: ColumnBins, shares: Floats) -> Iterator[_Parts]:
+def _levels(column: ColumnBins, shares: Floats) -> Iterator[_Part]:
     levels = column.binning.levels
     values = shares[: column.binning.values]
     among_values = np.concatenate([values / max(float(values.sum()), 1e-12), [0.0, 0.0]])
@@ -254,12 +265,11 @@ def _levels(column: ColumnBins, shares: Floats) -> Iterator[_Parts]:
     yield _share(OTHER_LEVELS, others, siblings, among_values, [len(levels)])
 
 
-def _share(name: str, effect: Effect, siblings: int, shares: Floats, bins: list[int]) -> _Parts:
-    weights = np.zeros(len(shares))
-    weights[bins] = 1.0
+def _share(name: str, effect: Effect, siblings: int, shares: Floats, bins: list[int]) -> _Part:
     share = float(shares[bins].sum())
     bounded = min(max(share, MIN_SHARE), 1 - MIN_SHARE)
-    return name, effect, siblings, weights, share, float(np.sqrt(bounded * (1 - bounded)))
+    stddev = float(np.sqrt(bounded * (1 - bounded)))
+    return _Part(name, effect, siblings, np.array(bins), np.ones(len(bins)), share, stddev)
 
 
 def _normal_scores(shares: Floats) -> tuple[Floats, Floats]:

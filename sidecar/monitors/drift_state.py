@@ -19,7 +19,7 @@ from sidecar.monitors.drift_judge import Judge
 from sidecar.monitors.drift_verdict import Level, Verdict
 
 # Another meaning of what is written needs another number.
-VERSION = 4
+VERSION = 5
 _ARRAYS = {"<f8": np.float64, "<f4": np.float32, "<i8": np.int64, "<i4": np.int32, "|b1": np.bool_}
 _MAX_ITEMS = 50_000_000
 _TIMES = ("time", "since_time", "ended_time")

@@ -41,7 +41,8 @@ class Duplicates:
         hashes = row_hashes(window.numbers, list(window.levels.values()))
         if not len(hashes):
             return 0
-        different = np.unique(hashes)
+        ordered = np.sort(hashes)  # of so few a third of what `np.unique` takes
+        different = ordered[np.diff(ordered, prepend=~ordered[:1]) != 0]
         at = (different >> np.uint64(51)).astype(np.intp)
         known = int(np.count_nonzero(self._places[at] == different))
         self._places[at] = different

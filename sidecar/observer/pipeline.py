@@ -53,7 +53,8 @@ class Pipeline:
         self.references = LearntReferences(given=given, default=default)
         # Recorded exchanges bring the time of the day with them.
         wall = clock.wall_of if now is clock.monotonic else float
-        self.drift = Drift(self.registry, self.references, policies, DriftSettings(wall=wall))
+        judging = DriftSettings(wall=wall, remember=bool(settings.state.dir))
+        self.drift = Drift(self.registry, self.references, policies, judging)
         self.problems = Problems(self.registry)
         self.quality = DataQuality(self.registry, self.references, self.problems)
         attribution = Attribution(policies)

@@ -57,7 +57,8 @@ class RowReplay:
         self._references = references
         self._chunk_rows = chunk_rows
         self._schema = Schema(policies.of(model))
-        self._drift = Drift(Registry(), references, policies, Settings(pace=OFFLINE, wall=self._wall))
+        judging = Settings(pace=OFFLINE, wall=self._wall, remember=False)
+        self._drift = Drift(Registry(), references, policies, judging)
         self._segments = Segments(Registry(), divided(policies, model, segments))
         self._quality = RowQuality(references, policies)
         self._timed = False

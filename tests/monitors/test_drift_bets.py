@@ -56,7 +56,7 @@ def test_psi_is_the_logarithm_of_the_expected_factor_of_a_row():
     one_row_each[np.arange(column.binning.values), column.start + np.arange(column.binning.values)] = 1
     scores = np.array([SIGNALS.sums(row)[0][at] for row in one_row_each])
     for tilt in (-1.5, 0.6, 1.0):
-        assert SIGNALS.psi(at, tilt) == pytest.approx(log(shares @ np.exp(tilt * scores)), abs=1e-3)
+        assert SIGNALS.psi(at, [tilt])[0] == pytest.approx(log(shares @ np.exp(tilt * scores)), abs=1e-3)
 
 
 def test_stakes_stay_small_in_control_and_their_mean_is_no_more_than_the_batches_played():
