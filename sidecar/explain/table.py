@@ -23,7 +23,8 @@ def show(console: Console, number: int, said: Mapping[str, Any]) -> None:
     """Print one explanation."""
     head = f"{number}. {said['method']} {said['target']}"
     status = said.get("status")
-    console.print(Text(_plain(f"{head} → {status if status is not None else 'no answer'}"), style="bold"))
+    head = _plain(f"{head} → {status if status is not None else 'no answer'}")
+    console.print(Text(head, style="bold"), soft_wrap=True)
     if not said["inference"]:
         _line(console, "not inference", f"counted as {said['kind']}")
     else:

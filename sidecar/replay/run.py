@@ -157,7 +157,7 @@ def _exchanges(data: str, settings: Settings, chunk_rows: int) -> Replayed:
     for model, rows in replaying.learning.items():
         _say(f"{model}: {_learnt(rows)}")
     if replaying.undecoded:
-        _say(f"{replaying.undecoded} of {replaying.exchanges} exchanges could not be read")
+        _say(f"{replaying.undecoded} of {counted(replaying.exchanges, 'exchange')} could not be read")
     head = _head(replaying.rows, seconds, None, replaying.findings.detections(models=True))
     head |= {"problems": _shown(replaying.problems, models=True)}
     head |= {"exchanges": replaying.exchanges, "undecoded": replaying.undecoded}

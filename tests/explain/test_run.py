@@ -47,6 +47,13 @@ def test_the_payload_of_a_configuration_is_followed(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["features"] == {"age": [41]}
 
 
+def test_a_long_target_stays_on_its_line(tmp_path, capsys):
+    path = tmp_path / "long.jsonl"
+    path.write_text(json.dumps({"time": 1.0, "method": "POST", "target": "/x" * 500, "request": "{}"}))
+    assert main(["explain", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"1. POST {'/x' * 500} → no answer"
+
+
 def test_what_the_configuration_says_of_the_model_is_said_to_be_from_there(tmp_path, capsys):
     config, path = tmp_path / "sidecar.yaml", raw(tmp_path, b'{"age": 41}')
     config.write_text("model: {name: churn, version: 3}")
