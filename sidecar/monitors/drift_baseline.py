@@ -20,7 +20,7 @@ NOISE_ERRORS = 2.5
 AGREEING_ERRORS = 2.0
 # Of a hundred signals the worst is usually three errors off by chance. To believe such a burn-in alone is to
 # choose the unlucky: in one model of ten with rows like AR .9 that was a ticket every 5,000 rows, for ever.
-UNLUCKY_ERRORS = 3.5
+UNLUCKY_ERRORS = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -196,7 +196,7 @@ class Evidence:
         if not self.signals.weighted:
             return
         scores, like = self._live_scores(), self.signals.like
-        self._inflation = variance_inflation(scores, None if self.settled else self.signals.kinds)[like]
+        self._inflation = variance_inflation(scores, self.signals.kinds)[like]
         self._noise_inflation = noise_inflation(scores)[like]
         self._bet()
 
