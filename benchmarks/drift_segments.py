@@ -143,8 +143,11 @@ def in_control(rows: int, seed: int) -> Iterator[str]:
 
 
 def delays(name: str, make: Callable[[Tenants], Change], repeats: int, seed: int, rows: int = 60_000) -> str:
-    """Median rows to the segment's ticket (its own rows), and to what the whole says (all rows)."""
-    own, whole, others = list[float](), list[float](), 0
+    """Median rows to the tenant's name in a ticket (its own rows), and to what the whole says (all rows).
+
+    The ticket may be its own, or that of the whole, which its verdict is folded into.
+    """
+    own, whole, alone, others = list[float](), list[float](), 0, 0
     for repeat in range(repeats):
         run = Run(Tenants("normal", seed + repeat))
         run.feed(BEFORE_OF_EACH * TENANTS)
@@ -152,13 +155,16 @@ def delays(name: str, make: Callable[[Tenants], Change], repeats: int, seed: int
         run.feed(rows, make(run.tenants))
         late = [v for v in run.said if v.row >= begin and v.level is not Level.EVENT]
         mine = np.concatenate(run.of) == 3
-        found = [int(mine[: v.row - begin + 1].sum()) for v in late if v.value == "t3"]
-        own.append(min(found, default=inf))
+        told = [v for v in late if v.value == "t3"]
+        found = [v for v in run.monitor.verdicts() if v.value == "t3" and v.folded and v.standing]
+        own.append(min((int(mine[: v.row - begin + 1].sum()) for v in (*told, *found)), default=inf))
+        alone += bool(told)
         whole.append(min((v.row - begin + 1 for v in late if not v.segment), default=inf))
         others += sum(bool(v.segment) and v.value != "t3" for v in late)
     medians = [float(np.quantile(n, q, method="higher")) for n in (own, whole) for q in (0.5, 0.9)]
     shown = "".join(f"{n:>9,.0f}" if n < inf else f"{'-':>9}" for n in medians)
-    return f"{name:<38}{shown}{np.mean(np.isfinite(own)):>8.0%}{np.mean(np.isfinite(whole)):>8.0%}{others:>8}"
+    shares = np.mean(np.isfinite(own)), alone / repeats, np.mean(np.isfinite(whole))
+    return f"{name:<38}{shown}" + "".join(f"{share:>8.0%}" for share in shares) + f"{others:>8}"
 
 
 def state_bytes(values: int) -> int:
@@ -196,7 +202,9 @@ def control(options: argparse.Namespace) -> None:
 def changes(options: argparse.Namespace) -> None:
     """Print when changes are found."""
     titles = ("own rows", "p90", "whole", "p90")
-    print(f"\n{'median rows to':<38}" + "".join(f"{t:>9}" for t in titles) + "  found   whole  others")
+    print(
+        f"\n{'median rows to':<38}" + "".join(f"{t:>9}" for t in titles) + "   named   alone   whole  others"
+    )
     for name, make in CASES:
         print(delays(name, make, options.repeats, options.seed), flush=True)
 

@@ -29,7 +29,7 @@ class Usual:
         kinds: dict[str, dict[str, ColumnProfile]] = {"feature": {}, "output": {}}
         for column, profile in zip(layout.columns, profiles, strict=True):
             kinds[column.kind][column.name] = profile
-        rows = max((profile.rows for profile in profiles), default=0)
+        rows = max((int(learnt[column.start : column.stop].sum()) for column in layout.columns), default=0)
         self.reference = replace(reference, rows=rows, features=kinds["feature"], outputs=kinds["output"])
         own = DriftLayout(self.reference)
         pairs = zip(layout.columns, own.columns, strict=True)
