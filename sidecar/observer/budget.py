@@ -34,7 +34,7 @@ _INTERRUPT_SECONDS = 0.002
 # Quotas may change while a container runs; reading three small files a second costs nothing.
 _REVIEW_SECONDS = 1.0
 # A relay that runs out of time is given way to within some of these; shorter ones would see its pauses.
-_LOOK_AT_RELAY_SECONDS = 0.1
+_LOOK_AT_RELAY_SECONDS = 0.05
 # Without a quota there is no period: what one has by default.
 _PERIOD_SECONDS = 0.1
 

@@ -71,6 +71,7 @@ class Observing:
         self._tee = TeeServer(self._pipeline.observer, tee)
         if pacer is not None:
             pacer.pressure = RelayPressure(self._tee.processes).since
+            self._tee.before_batch = pacer.review  # while we work is when the relay may need the time
         ingest = settings.ingest
         self._ingesting = Ingesting(
             self._registry, self._pipeline.observer.observe, ingest.cloudevents, ingest.ext_proc

@@ -30,6 +30,8 @@ class TeeServer:
         self._links: dict[int, Link] = {}
         self.open: set[Link] = set()
         """Those that have not introduced themselves, too."""
+        self.before_batch: Callable[[], None] = _nothing
+        """Called before each read is worked off."""
 
     @property
     def lag(self) -> float:
@@ -72,6 +74,7 @@ class TeeServer:
 
     def batch_begins(self, now: float) -> None:
         """A read is about to be worked off: when we are behind, payloads are left unread."""
+        self.before_batch()
         self._observer.shedding.late(self.lag, now)
 
     def batch_done(self) -> None:
@@ -86,6 +89,10 @@ class TeeServer:
         if self._links.get(worker) is link:
             del self._links[worker]
             self._observer.link_lost(worker, self.now())
+
+
+def _nothing() -> None:
+    """What happens when nobody asked to be told."""
 
 
 class Link(asyncio.Protocol):
