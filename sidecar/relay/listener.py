@@ -7,6 +7,7 @@ to ourselves is refused: it would never end.
 
 import errno
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -100,36 +101,52 @@ class Listener:
                 self._shut(door)
                 self._loop.later(_ACCEPT_PAUSE_SECONDS, lambda: self._open(door))
                 return
-            sock.setblocking(False)
-            self._take(door, sock, peer)
+            self._loop.attempt(partial(self._take, door, sock, peer))
 
     def _take(self, door: Door, sock: socket.socket, peer: Any) -> None:
+        sock.setblocking(False)
         self._serial += 1
         pair = Pair(self._loop, self._serial, door.meta, self._tee, self._counters, self._on_lost)
         self.pairs[pair.connection] = pair
         self._counters.connections += 1
         if self._tls is None or self._tls.accepting is None:
-            self._made(pair, sock, door.upstream, peer)
+            self._safely(pair, self._made, sock, door.upstream, peer)
         else:
-            self._shake_hands(pair, sock, door.upstream, peer)
+            self._safely(pair, self._shake_hands, sock, door.upstream, peer)
+
+    def _safely(self, pair: Pair, step: Callable[..., None], *arguments: Any) -> None:
+        """A fault of ours costs this connection, and no other: nobody else would ever end it."""
+        try:
+            step(pair, *arguments)
+        except Exception:
+            pair.abort()
+            self._vanished(pair)
+            raise
+
+    def _vanished(self, pair: Pair) -> None:
+        """Its client is gone before its connection stood."""
+        if pair.client.sock is None:
+            pair.client.lost = True
+            self._lost(pair)
 
     def _shake_hands(self, pair: Pair, sock: socket.socket, upstream: Upstream | None, peer: Any) -> None:
         from sidecar.relay import handshake, tls
-
-        def failed(_error: OSError) -> None:
-            pair.client.lost = True
-            self._lost(pair)
 
         assert self._tls is not None
         assert self._tls.accepting is not None
         pair.client.half_closes = False
         try:
             secure = tls.accepted(self._tls.accepting, sock)
-        except OSError as error:
-            failed(error)
+        except OSError:
+            self._vanished(pair)
             return
-        made = partial(self._made, pair, upstream=upstream, peer=peer)
-        handshake.Handshake(self._loop, secure, tls.HANDSHAKE_SECONDS, made, failed)
+        handshake.Handshake(
+            self._loop,
+            secure,
+            tls.HANDSHAKE_SECONDS,
+            lambda secure: self._safely(pair, self._made, secure, upstream, peer),
+            lambda _: self._vanished(pair),
+        )
 
     def _made(self, pair: Pair, sock: socket.socket, upstream: Upstream | None, peer: Any) -> None:
         """The client's connection stands: find it its upstream, and listen to it meanwhile."""
@@ -144,8 +161,8 @@ class Listener:
             self._loop,
             places,
             self._connect_timeout,
-            lambda sock: self._reached(pair, sock, upstream.host if upstream else ""),
-            lambda error: self._refuse(pair, error),
+            lambda sock: self._safely(pair, self._reached, sock, upstream.host if upstream else ""),
+            lambda error: self._safely(pair, self._refuse, error),
         ).start()
         pair.client.resume()
 
@@ -163,6 +180,10 @@ class Listener:
             return
         try:
             near, far = sock.getsockname(), sock.getpeername()
+            if near == far:  # a port the kernel gives out, and nobody listens: it connected to itself
+                raise ConnectionRefusedError(errno.ECONNREFUSED, "it is itself")
+            if sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:  # it was cut already
             sock.close()
             self._refuse(pair, error)
@@ -170,7 +191,6 @@ class Listener:
         if isinstance(near, tuple):  # not a unix socket, which leads to nobody else
             pair.our_end = near
             self._our_ends[near] = far
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._tls is None or self._tls.client is None:
             self._stands(pair, sock)
         else:
@@ -200,8 +220,8 @@ class Listener:
             self._loop,
             secure,
             self._connect_timeout,
-            lambda secure: self._stands(pair, secure),
-            lambda error: self._refuse(pair, error),
+            lambda secure: self._safely(pair, self._stands, secure),
+            lambda error: self._safely(pair, self._refuse, error),
         )
 
     def _refuse(self, pair: Pair, error: OSError) -> None:

@@ -138,7 +138,7 @@ class Loop:
                 except Exception as fault:
                     self._on_fault(fault)
         for _ in range(len(self._soon)):
-            self._call(self._soon.popleft())
+            self.attempt(self._soon.popleft())
 
     def _ring(self, _events: int) -> None:
         self._alarm.heard()
@@ -146,11 +146,12 @@ class Loop:
         while self._timers and self._timers[0][0] <= now:
             timer = heapq.heappop(self._timers)[2]
             if timer.callback is not None:
-                self._call(timer.callback)
+                self.attempt(timer.callback)
         if self._timers:
             self._alarm.set(self._timers[0][0] - clock.monotonic())
 
-    def _call(self, callback: Callable[[], object]) -> None:
+    def attempt(self, callback: Callable[[], object]) -> None:
+        """Do it; a fault in it is told."""
         try:
             callback()
         except Exception as fault:

@@ -210,8 +210,11 @@ class Side:
         self._end(None)
 
     def abort(self) -> None:
-        """Leave now."""
-        self._end(None)
+        """Leave now, and never with what looks like an end: something may be missing before it."""
+        if self.sock is not None and not self._leaving:
+            with contextlib.suppress(OSError):  # a unix socket knows no reset
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOTHING)
+            self._end(None)
 
     def reset(self) -> None:
         """Cut the connection so that who is there sees a reset, after the bytes that came before it."""
@@ -225,8 +228,6 @@ class Side:
         elif self._undelivered() and clock.monotonic() < deadline:
             self.loop.later(_RESET_POLL_SECONDS, lambda: self._reset_when_flushed(deadline))
         else:
-            if self.sock.family != socket.AF_UNIX:
-                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOTHING)
             self.abort()
 
     def _undelivered(self) -> bool:
@@ -249,23 +250,36 @@ class Side:
         self.loop.soon(lambda: self._leave(error))
 
     def _leave(self, error: OSError | None) -> None:
+        """Whatever fails on the way out: a socket that stayed, unwatched, would wake the loop for ever."""
+        try:
+            if error is not None:
+                self._hear_last_words()
+        finally:
+            self._gone(cut=error is not None or not self.ended)
+
+    def _hear_last_words(self) -> None:
+        assert self.sock is not None
+        with contextlib.suppress(OSError):
+            while size := self.sock.recv_into(_ROOM):
+                self._heard(bytes(_ROOM[:size]))
+        self._tell(Kind.RESET)
+
+    def _gone(self, *, cut: bool) -> None:
         """A cut is passed on as a cut, an end as an end."""
         assert self.sock is not None
-        if error is not None:
-            with contextlib.suppress(OSError):
-                while size := self.sock.recv_into(_ROOM):
-                    self._heard(bytes(_ROOM[:size]))
-            self._tell(Kind.RESET)
         self.lost = True
-        self.sock.close()
+        with contextlib.suppress(OSError):  # it is closed all the same
+            self.sock.close()
         peer = self.peer
-        if peer is not None and not peer.lost:
-            peer.sink = nowhere
-            if error is not None or not self.ended:
-                peer.reset()
-            else:
-                peer.close()
-        self.pair.on_lost(self.pair)
+        try:
+            if peer is not None and not peer.lost:
+                peer.sink = nowhere
+                if cut:
+                    peer.reset()
+                else:
+                    peer.close()
+        finally:
+            self.pair.on_lost(self.pair)
 
     def _tell(self, kind: Kind) -> None:
         chunk = Chunk(kind, self.connection, self.direction, clock.monotonic(), self.offset)

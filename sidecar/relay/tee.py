@@ -260,12 +260,13 @@ class Tee:
     def connect(self) -> None:
         """Try to reach the observer, now and whenever the link is lost, until `close`."""
         self._retry = None
-        link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        link.setblocking(False)
+        link: socket.socket | None = None
         try:
+            link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             link.connect(unix_name(self._path))
-        except OSError:
-            link.close()
+        except OSError:  # nobody there, or no descriptor left
+            if link is not None:
+                link.close()
             self._retry = self._loop.later(_RECONNECT_SECONDS, self.connect)
             return
         self._socket = link
@@ -331,6 +332,7 @@ class Tee:
         self._queue.clear()
         self._queued = 0
         self._sending = memoryview(b"")
+        self._sending_sizes.clear()
 
     def close(self) -> None:
         """Send what can be sent at once, and leave."""

@@ -98,11 +98,11 @@ class Dial:
             except OSError as error:  # no descriptor left
                 self._give_up(error)
                 return
-            code = sock.connect_ex(where)
+            code = _connect(sock, where)
             if code == errno.EINPROGRESS:
                 # On one machine the handshake is over by now, and asking again is all it takes to know:
                 # waiting for the loop to say so would cost six system calls and a turn of the loop.
-                code = sock.connect_ex(where)
+                code = _connect(sock, where)
             if code == 0:
                 self._stand(sock)
                 return
@@ -134,10 +134,15 @@ class Dial:
             self._deadline = self._loop.later(self._seconds, lambda: self._give_up(TimeoutError()))
 
     def _writable(self, _events: int) -> None:
-        sock, self._socket = self._socket, None
+        sock = self._socket
         assert sock is not None
+        # Not SO_ERROR, which is none while nobody knows: this may have been said of a socket before it
+        # that had its number and was closed in the same turn.
+        code = _connect(sock, self._left[0][1])
+        if code == errno.EALREADY:
+            return
+        self._socket = None
         self._loop.watch(sock.fileno(), 0, self._writable)
-        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code == 0:
             self._stand(sock)
             return
@@ -165,6 +170,14 @@ class Dial:
             self._loop.watch(self._socket.fileno(), 0, self._writable)
             self._socket.close()
             self._socket = None
+
+
+def _connect(sock: socket.socket, where: Any) -> int:
+    """What the kernel says to the attempt."""
+    try:
+        return sock.connect_ex(where)
+    except OSError:  # it did not come so far: the interface that it names is gone, or its path is too long
+        return errno.EADDRNOTAVAIL
 
 
 def _is_literal(host: str) -> bool:

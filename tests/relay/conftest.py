@@ -32,10 +32,10 @@ class Nested(Loop):
         self.faults.append(fault)
 
     def soon(self, callback: Callable[[], object]) -> None:
-        self._outer.call_soon(callback)
+        self._outer.call_soon(self.attempt, callback)
 
     def later(self, seconds: float, callback: Callable[[], object]) -> Cancellable:
-        return self._outer.call_later(seconds, callback)
+        return self._outer.call_later(seconds, self.attempt, callback)
 
 
 class Observer:
