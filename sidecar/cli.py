@@ -208,7 +208,11 @@ def _replay(commands: "_Commands[_Parser]") -> None:
     parser.add_argument("--format", choices=("json", "table"), default="table", help="of what is printed")
     parser.add_argument("--partial", action="store_true", help="judge the columns that are there")
     parser.add_argument(
-        "--prediction", metavar="COL", action="append", default=[], help="without a reference"
+        "--prediction",
+        metavar="COL",
+        action="append",
+        default=[],
+        help="without a reference, or for --label; may be repeated",
     )
     parser.add_argument("--label", metavar="COL", help="the truth: quality of each chunk; not a feature")
     parser.add_argument("--timestamp", metavar="COL", help="when the row was: for hours of the day")
