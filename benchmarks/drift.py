@@ -12,6 +12,7 @@ Tuned on seeds 0-2 (in control) and 100-111 (changes). Results, and the machine,
 """
 
 import argparse
+import gc
 import sys
 import tracemalloc
 from collections.abc import Iterator
@@ -44,7 +45,13 @@ from benchmarks.drift_streams import (
     reference,
     shift,
 )
+from sidecar.monitors.drift import Drift
+from sidecar.monitors.drift_judge import Settings
+from sidecar.monitors.drift_pace import OFFLINE
 from sidecar.monitors.drift_verdict import Level, Verdict
+from sidecar.policy import Policies
+from sidecar.profiles.learn import LearntReferences
+from sidecar.registry import Registry
 
 COLUMNS = 30
 REFERENCE_ROWS, BEFORE = 15_000, 156 * 64
@@ -140,14 +147,23 @@ def beside(rows: int, repeats: int, seed: int) -> Iterator[Line]:
         yield Line(name, True, f"{name:<20}{figures}")
 
 
-def state_bytes() -> int:
-    """Memory of one 30-feature model's judge after 100,000 rows; what river holds is not seen."""
-    stream, said = Stream("normal", COLUMNS, 1), list[Verdict]()
-    given, portion = reference(stream.draw(REFERENCE_ROWS)), batch(stream.draw(50_000))
+def state_bytes(rows: int, *, remember: bool) -> int:
+    """Memory of one 30-feature model's monitor and series after so many rows, as Python counts it.
+
+    Without what all models share (code, the registry) and what river holds, which Python does not see.
+    `remember`: with what a saved state needs.
+    """
+    stream = Stream("normal", COLUMNS, 1)
+    given, portion = reference(stream.draw(REFERENCE_ROWS)), batch(stream.draw(rows))
+    settings = Settings(pace=OFFLINE, wall=float, remember=remember)
+    registry, references, policies = Registry(), LearntReferences(default=given), Policies()
+    Drift(Registry(), references, policies, settings).fold(portion)  # what is loaded once, is
+    gc.collect()
     tracemalloc.start()
-    drift = monitor(given, said, slots=True)
+    drift = Drift(registry, references, policies, settings)
     drift.fold(portion)
-    drift.fold(portion)
+    registry.snapshot()
+    gc.collect()
     used = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     return used
@@ -245,7 +261,9 @@ def _rivals(options: argparse.Namespace) -> None:
 
 
 def _cost(options: argparse.Namespace) -> None:
-    print(f"\nstate: {state_bytes() / COLUMNS / 1024:.1f} kB a feature")
+    for name, rows in (("burn-in, at its end", 79 * 64), ("after burn-in", 64_000)):
+        held = [state_bytes(rows, remember=remember) / COLUMNS / 1024 for remember in (False, True)]
+        print(f"state, {name}: {held[0]:.1f} kB a feature, {held[1]:.1f} with a state directory")
 
 
 _TABLES = {"control": _control, "changes": _changes, "budget": _budget, "rivals": _rivals, "cost": _cost}

@@ -117,14 +117,16 @@ class Binning:
     @property
     def exported_labels(self) -> tuple[str, ...]:
         """A distinct name for each exported bin: at most ten value bins, and the two others."""
-        groups = self._groups()
-        first = np.flatnonzero(np.diff(groups, prepend=-1))
-        return (*self._value_labels(first[:-2].tolist()), NULL_LABEL, INVALID_LABEL)
+        return (*self._value_labels(self.exported[:-2].tolist()), NULL_LABEL, INVALID_LABEL)
+
+    @property
+    def exported(self) -> Indices:
+        """The internal bin that each exported one begins with; worth keeping, it takes as long as a count."""
+        return np.flatnonzero(np.diff(self._groups(), prepend=-1))
 
     def export(self, counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Sum internal bins (last axis) to the exported ones, in the order of `exported_labels`."""
-        first = np.flatnonzero(np.diff(self._groups(), prepend=-1))
-        return np.add.reduceat(counts, first, axis=-1)
+        return np.add.reduceat(counts, self.exported, axis=-1)
 
     def _groups(self) -> Indices:
         """The exported bin of each internal bin: neighbours share one; of levels the rare ones do."""

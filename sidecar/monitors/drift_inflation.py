@@ -69,8 +69,14 @@ def noise_inflation(scores: Floats) -> Floats:
 def _without_breaks(scores: Floats) -> Floats:
     """Centred on their median, cut at three deviations; nothing said is 0."""
     known = np.where(np.isfinite(scores).any(axis=0), scores, 0.0)
-    # `nanmedian` takes five times as long, and nearly always every batch said something.
-    middle = np.nanmedian(known, axis=0) if np.isnan(known).any() else np.median(known, axis=0)
-    centred = np.nan_to_num(known - middle)
-    deviation = np.sqrt(np.maximum(np.median(centred**2, axis=0) / _MEDIAN_OF_SQUARE, 1.0))
+    centred = np.nan_to_num(known - _median(known))
+    deviation = np.sqrt(np.maximum(_median(centred**2) / _MEDIAN_OF_SQUARE, 1.0))
     return np.asarray(np.clip(centred, -_LARGEST * deviation, _LARGEST * deviation))
+
+
+def _median(values: Floats) -> Floats:
+    """Of each column, NaN left out; `numpy.nanmedian` takes five times as long, and loads `numpy.ma`."""
+    ordered = np.sort(values, axis=0)  # NaN comes last
+    count = len(values) - np.isnan(values).sum(axis=0)
+    middle = [np.take_along_axis(ordered, at[None], axis=0)[0] for at in ((count - 1) // 2, count // 2)]
+    return np.asarray((middle[0] + middle[1]) / 2)

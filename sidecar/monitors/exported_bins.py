@@ -5,13 +5,13 @@ does not depend on any data, so that replicas and versions add up before there i
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from sidecar import binning
 from sidecar.batch import CleanColumn
-from sidecar.binning import Binning, Counts
+from sidecar.binning import Binning, Counts, Indices
 from sidecar.reference import ColumnProfile, ColumnType
 
 # The `profile` of the fixed grid. Other edges need another name.
@@ -28,17 +28,19 @@ class ExportedBins:
     """Bins of one column. `shares` are those of the reference, in the order of `labels`, or empty.
 
     `sparse` bins are so many, nearly all of them empty for ever, that they appear as they are filled.
+    `first` are the binning's own that each begins with, None when they are the same.
     """
 
     binning: Binning
     labels: tuple[str, ...]
     shares: tuple[float, ...] = ()
     sparse: bool = False
+    first: Indices | None = field(default=None, compare=False)
 
     def counts(self, column: CleanColumn) -> Counts:
         """How many rows of the column are in each bin, in the order of `labels`."""
         counts = self.binning.count(column)
-        return self.binning.export(counts) if self.shares else counts
+        return counts if self.first is None else np.add.reduceat(counts, self.first)
 
 
 def reference_bins(profile: ColumnProfile) -> ExportedBins | None:
@@ -51,7 +53,7 @@ def reference_bins(profile: ColumnProfile) -> ExportedBins | None:
     shown = replace(profile, levels={level: profile.levels[level] for level in safe_levels(profile)})
     bins = binning.of_profile(shown)
     shares = bins.export(binning.shares(shown))
-    return ExportedBins(bins, bins.exported_labels, tuple(shares.tolist()))
+    return ExportedBins(bins, bins.exported_labels, tuple(shares.tolist()), first=bins.exported)
 
 
 def grid_bins(type: ColumnType, kind: str, levels: Iterable[str] | None = None) -> ExportedBins | None:
