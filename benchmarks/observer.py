@@ -1,9 +1,10 @@
 """The whole observer fed from memory: frames of the tee → exchanges → inferences → monitors, one core.
 
-    python -m benchmarks.observer [--exchanges 20000] [--reference] [--profile]
+    python -m benchmarks.observer [--exchanges 20000] [--only grpc] [--profile]
 
-Each exchange is an Open Inference V2 request of 2 rows × 12 features (one tensor a feature, or one tensor of
-shape [2, 12]) and its answer, on 16 keep-alive connections. Prints exchanges a second and what they cost.
+Each exchange asks about 2 rows × 12 features by the Open Inference Protocol, in JSON or over gRPC (one tensor
+of shape [2, 12], or one tensor a feature), on 16 connections that stay. Prints exchanges a second and what
+they cost.
 """
 
 import argparse
@@ -12,8 +13,10 @@ import json
 import pstats
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from benchmarks import decode_grpc as encode_grpc
+from benchmarks.grpc_calls import Calls
 from sidecar.chunk import FROM_CLIENT, FROM_SERVER, Chunk, FrameReader, Kind, encode
 from sidecar.config import Settings
 from sidecar.observer import garbage
@@ -21,37 +24,72 @@ from sidecar.observer.pipeline import Pipeline
 
 CONNECTIONS = 16
 FEATURES = 12
+# Enough different bodies to defeat caches without costing the benchmark its time.
+BODIES = 256
+
+Rows = list[list[float]]
+Bodies = list[tuple[bytes, bytes]]
 
 
-def request(chance: random.Random, flat: bool) -> bytes:
-    values = [round(chance.gauss(0, 1), 6) for _ in range(2 * FEATURES)]
-    tensors: list[object] = (
-        [{"name": "x", "datatype": "FP64", "shape": [2, FEATURES], "data": values}]
-        if flat
-        else [
-            {"name": f"f{i}", "datatype": "FP64", "shape": [2, 1], "data": values[2 * i : 2 * i + 2]}
-            for i in range(FEATURES)
-        ]
-    )
-    body = json.dumps({"inputs": tensors}).encode()
-    head = "POST /v2/models/m/infer HTTP/1.1\r\nHost: model:8000\r\nUser-Agent: benchmark\r\nAccept: */*\r\n"
+class Keptalive:
+    """One HTTP/1 connection: what is said there is its bodies with heads."""
+
+    def request(self, body: bytes) -> bytes:
+        head = (
+            "POST /v2/models/m/infer HTTP/1.1\r\nHost: model:8000\r\nUser-Agent: benchmark\r\nAccept: */*\r\n"
+        )
+        return _with_length(head, body)
+
+    def answer(self, body: bytes) -> bytes:
+        return _with_length("HTTP/1.1 200 OK\r\nServer: model\r\n", body)
+
+
+def _with_length(head: str, body: bytes) -> bytes:
     return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def answer(chance: random.Random) -> bytes:
-    outputs = [{"name": "p", "datatype": "FP64", "shape": [2], "data": [chance.random(), chance.random()]}]
-    body = json.dumps({"model_name": "m", "model_version": "3", "outputs": outputs}).encode()
-    head = "HTTP/1.1 200 OK\r\nServer: model\r\nContent-Type: application/json\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+def json_flat(rows: Rows) -> bytes:
+    return json.dumps({"inputs": [_tensor("x", rows)]}).encode()
 
 
-def traffic(exchanges: int, flat: bool) -> Iterator[bytes]:
-    """Frames as a relay worker sends them, in reads of 64 KiB."""
+def json_by_column(rows: Rows) -> bytes:
+    columns = enumerate(zip(*rows, strict=True))
+    return json.dumps({"inputs": [_tensor(f"f{i}", [[v] for v in column]) for i, column in columns]}).encode()
+
+
+def json_answer(rows: Rows) -> bytes:
+    return json.dumps({"model_name": "m", "model_version": "3", "outputs": [_tensor("p", rows)]}).encode()
+
+
+def _tensor(name: str, rows: Rows) -> dict[str, object]:
+    values = [value for row in rows for value in row]
+    return {"name": name, "datatype": "FP64", "shape": [len(rows), len(rows[0])], "data": values}
+
+
+Layout = tuple[Callable[[], Keptalive | Calls], Callable[[Rows], bytes], Callable[[Rows], bytes]]
+LAYOUTS: dict[str, Layout] = {
+    "json, one tensor [2,12]": (Keptalive, json_flat, json_answer),
+    "json, twelve tensors [2,1]": (Keptalive, json_by_column, json_answer),
+    "grpc, one raw tensor [2,12]": (Calls, encode_grpc.v2_raw(7), encode_grpc.v2_raw(6)),
+    "grpc, one tensor in contents": (Calls, encode_grpc.v2_typed, encode_grpc.v2_typed),
+    "grpc, twelve raw tensors [2,1]": (Calls, encode_grpc.v2_by_column, encode_grpc.v2_raw(6)),
+}
+
+
+def bodies_of(layout: Layout) -> Bodies:
+    """Requests of two rows and their answers."""
     chance = random.Random(1)
-    # A few hundred different bodies are enough to defeat caches without costing the benchmark its time.
-    requests = [request(chance, flat) for _ in range(256)]
-    answers = [answer(chance) for _ in range(256)]
-    base = 1 << 40
+    made = []
+    for _ in range(BODIES):
+        rows = [[round(chance.gauss(0, 1), 6) for _ in range(FEATURES)] for _ in range(2)]
+        made.append((layout[1](rows), layout[2]([[chance.random()], [chance.random()]])))
+    return made
+
+
+def traffic(exchanges: int, layout: Layout) -> Iterator[bytes]:
+    """Frames as a relay worker sends them, in reads of 64 KiB."""
+    bodies, base = bodies_of(layout), 1 << 40
+    connections = [layout[0]() for _ in range(CONNECTIONS)]
     offsets = [[0, 0] for _ in range(CONNECTIONS)]
     pieces = [
         encode(Chunk(Kind.OPEN, base + i, meta={"route": "r", "offsets": [0, 0], "new": True}))
@@ -60,7 +98,8 @@ def traffic(exchanges: int, flat: bool) -> Iterator[bytes]:
     now, size = 1.0, 0
     for number in range(exchanges):
         i = number % CONNECTIONS
-        sent, came = requests[number % 256], answers[number % 256]
+        asked, answered = bodies[number % BODIES]
+        sent, came = connections[i].request(asked), connections[i].answer(answered)
         now += 0.0001
         pieces.append(encode(Chunk(Kind.DATA, base + i, FROM_CLIENT, now, offsets[i][0], sent)))
         pieces.append(encode(Chunk(Kind.DATA, base + i, FROM_SERVER, now + 0.00005, offsets[i][1], came)))
@@ -73,43 +112,51 @@ def traffic(exchanges: int, flat: bool) -> Iterator[bytes]:
     yield b"".join(pieces)
 
 
-def run(exchanges: int, flat: bool, learnt: bool) -> float:
-    """Seconds for all exchanges. With `learnt`, drift is judged: a reference is learnt first."""
+def run(exchanges: int, layout: Layout, learnt: bool) -> float:
+    """Seconds of a core for all exchanges. With `learnt`, drift is judged: a reference is learnt first."""
     pipeline = Pipeline(Settings())
     observer, reader = pipeline.observer, FrameReader()
-    warm = list(traffic(3000 if learnt else 200, flat))
-    batches = list(traffic(exchanges, flat))
+    warm = list(traffic(3000 if learnt else 200, layout))
+    batches = list(traffic(exchanges, layout))
     for batch in warm:
         observer.feed(FrameReader().feed(batch))
     observer.link_lost(1, 2.0)
     garbage.settle()  # as the process does
-    start = time.perf_counter()
+    start = time.process_time()
     for number, batch in enumerate(batches):
         observer.feed(reader.feed(batch))
         if number % 20 == 0:
             observer.tick(1.0 + number)
     pipeline.registry.snapshot()
-    seconds = time.perf_counter() - start
-    seen = pipeline.registry.value("inference_requests_total", outcome="ok")
-    if seen < exchanges:
-        raise SystemExit(f"only {seen:.0f} of {exchanges} exchanges were seen")
+    seconds = time.process_time() - start
+    check(pipeline, exchanges)
     return seconds
+
+
+def check(pipeline: Pipeline, exchanges: int) -> None:
+    """Nothing was cheap because nobody looked."""
+    seen = pipeline.registry.value("inference_requests_total", outcome="ok")
+    rows = pipeline.registry.value("inference_rows_total")
+    if seen < exchanges or rows < 2 * exchanges:
+        raise SystemExit(f"only {seen:.0f} of {exchanges} exchanges and {rows:.0f} rows were seen")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the observer; see the top of this file.")
     parser.add_argument("--exchanges", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="layouts whose name begins so")
     parser.add_argument("--profile", action="store_true")
     chosen = parser.parse_args()
+    layouts = {name: layout for name, layout in LAYOUTS.items() if name.startswith(chosen.only)}
     if chosen.profile:
         with cProfile.Profile() as profile:
-            run(chosen.exchanges, True, True)
+            run(chosen.exchanges, next(iter(layouts.values())), True)
         pstats.Stats(profile).sort_stats("tottime").print_stats(35)
         return
-    for name, flat in (("one tensor [2,12]", True), ("twelve tensors [2,1]", False)):
+    for name, layout in layouts.items():
         for learnt in (False, True):
-            best = min(run(chosen.exchanges, flat, learnt) for _ in range(chosen.rounds))
+            best = min(run(chosen.exchanges, layout, learnt) for _ in range(chosen.rounds))
             rate = chosen.exchanges / best
             what = "with drift" if learnt else "while learning"
             print(f"{name}, {what}: {rate:,.0f} exchanges/s, {1e6 / rate:.1f} us each")

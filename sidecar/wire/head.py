@@ -147,16 +147,25 @@ def keep_too(names: Iterable[str]) -> None:
 
 def keep(kept: dict[str, str], name: str, value: bytes) -> None:
     """Add a field to `kept` if it is one we keep. `name` is in lower case, as HTTP/2 has it."""
-    if not _is_kept(name):
-        return
-    text = str(value.strip(b" \t"), "latin-1")[:MAX_VALUE_CHARS]
+    if is_kept(name):
+        add(kept, name, text_of(value))
+
+
+def text_of(value: bytes) -> str:
+    """What we keep of a value."""
+    return str(value.strip(b" \t"), "latin-1")[:MAX_VALUE_CHARS]
+
+
+def add(kept: dict[str, str], name: str, text: str) -> None:
+    """Add a field that we keep, beside others of its name (RFC 9110, 5.3)."""
     if name in kept or len(kept) >= MAX_KEPT_FIELDS:
         _keep_more(kept, name, text)
     else:
         kept[name] = text
 
 
-def _is_kept(name: str) -> bool:
+def is_kept(name: str) -> bool:
+    """Whether a field is one we keep. `name` is in lower case."""
     return (
         name in _KEPT_NAMES
         or name in _kept_too
@@ -180,8 +189,8 @@ def _field(line: bytes) -> tuple[str, str]:
     if not colon or b"\r" in value or b"\n" in value:
         raise Unreadable
     read = "", ""
-    if _is_kept(name):
-        read = name, str(value.strip(b" \t"), "latin-1")[:MAX_VALUE_CHARS]
+    if is_kept(name):
+        read = name, text_of(value)
     if name in _REMEMBERED and len(line) <= _MAX_REMEMBERED_BYTES:
         _remember(_field_lines, line, read)
     return read

@@ -1,35 +1,32 @@
-"""Header blocks of one direction of an HTTP/2 connection: HPACK (RFC 7541), and of it the fields we keep.
+"""Header blocks of one direction of an HTTP/2 connection, and of them the fields we keep.
 
 Every block changes what the next one means. So after one that was lost, or that could not be decoded within
 bounds, no further block of this direction is read: a reference into the table would silently become
 another path.
-The trap: the table must remember fields we never keep, credentials among them, as both peers do. They stay
-inside the decoder; in particular its log, which quotes them, stays silent.
+The trap: a block's meaning may be remembered only as long as the table is what it was, and only without
+what the block spells out itself, which may be a secret.
 """
 
-import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from typing import NamedTuple
 
-import hpack
-
-from sidecar.wire.head import keep
+from sidecar.wire import head
+from sidecar.wire.http2_table import Said, Table, Unfollowable
 from sidecar.wire.limits import KIB, Budget, Limits
-
-logging.getLogger("hpack").setLevel(logging.WARNING)
 
 # Four times what the protocol begins with, which is what gRPC stays at. A sender that uses more is not
 # followed: what a table takes is summed up after every block that may have changed it.
 MAX_TABLE_BYTES = 16 * KIB
-# What an entry of the table takes besides its text: a tuple, two bytes objects, a slot.
-_ENTRY_BYTES = 160
 # The same dozen blocks make up a connection's calls once its table is warm.
 _MAX_REMEMBERED = 64
+_LONGEST_REMEMBERED = 64
 _MAX_STATUS_CHARS = 3
+# One-byte references. They mean the same until a block changes the table, and hold no text of their own:
+# remembering them remembers nobody's secret. A longer reference begins with 0xff (RFC 7541, 5.1).
+_REFERENCES = re.compile(rb"[\x80-\xfe]*+")
 
 
-@dataclass(slots=True, frozen=True)
-class Fields:
+class Fields(NamedTuple):
     """What a header block said. Absent pseudo-fields are "", an absent status is None."""
 
     method: str
@@ -43,13 +40,17 @@ class Fields:
 class HeaderBlocks:
     """Decodes the blocks of one direction, in order."""
 
-    __slots__ = ("_budget", "_charged", "_decoder", "_remembered", "lost")
+    __slots__ = ("_begun", "_budget", "_charged", "_remembered", "_room", "_table", "lost")
 
     def __init__(self, limits: Limits, budget: Budget) -> None:
-        self._decoder = hpack.Decoder(max_header_list_size=limits.head_bytes)
+        self._table = Table(_said)
+        self._room = limits.head_bytes
         self._budget = budget
         self._charged = 0
         self._remembered: dict[bytes, Fields] = {}
+        """By whole blocks."""
+        self._begun: dict[bytes, list[Said]] = {}
+        """By the references that blocks begin with."""
         self.lost = False
         """No block can be read any more."""
 
@@ -59,8 +60,7 @@ class HeaderBlocks:
         Never lowered: the sender has to confirm a smaller one within its blocks (RFC 7541, 4.2), and until
         then may rightly use the old one.
         """
-        allowed = max(self._decoder.max_allowed_table_size, table_bytes)
-        self._decoder.max_allowed_table_size = min(allowed, MAX_TABLE_BYTES)
+        self._table.allowed = min(max(self._table.allowed, table_bytes), MAX_TABLE_BYTES)
 
     def read(self, block: bytes) -> Fields | None:
         """The fields of the next block; None once `lost`."""
@@ -70,17 +70,10 @@ class HeaderBlocks:
         if known is not None:
             return known
         try:
-            fields = _fields(self._decoder.decode(block, raw=True))
-        except hpack.HPACKError:
+            return self._read(block)
+        except Unfollowable:
             self.lose()
             return None
-        if _refers_only(block):
-            if len(self._remembered) < _MAX_REMEMBERED:
-                self._remembered[block] = fields
-        else:
-            self._remembered.clear()
-            self._charge()
-        return fields
 
     def lose(self) -> None:
         """A block was lost: what the following ones refer to is not known."""
@@ -89,50 +82,77 @@ class HeaderBlocks:
 
     def drop(self) -> None:
         """Forget the table, and give its memory back."""
-        self._remembered.clear()
-        self._decoder.header_table_size = 0
+        self._forget()
+        self._table.clear()
         self._budget.give_back(self._charged)
         self._charged = 0
+
+    def _read(self, block: bytes) -> Fields:
+        references = _references(block)
+        if len(references) == len(block):
+            fields = _fields(self._table.decode(block, self._room))
+            if len(block) <= _LONGEST_REMEMBERED and len(self._remembered) < _MAX_REMEMBERED:
+                self._remembered[block] = fields
+            return fields
+        said = self._begun.get(references)
+        if said is None:
+            said = self._table.decode(references, self._room)
+            if len(references) <= _LONGEST_REMEMBERED and len(self._begun) < _MAX_REMEMBERED:
+                self._begun[references] = said
+        changes = self._table.changes
+        more = self._table.decode(block[len(references) :], self._room, begun=bool(references))
+        if self._table.changes != changes:
+            self._forget()
+            self._charge()
+        return _fields(said + more)
+
+    def _forget(self) -> None:
+        """What was remembered refers to a table that is no more."""
+        self._remembered.clear()
+        self._begun.clear()
 
     def _charge(self) -> None:
         """Account for what the table holds now."""
         self._budget.give_back(self._charged)
-        entries = self._decoder.header_table.dynamic_entries
-        self._charged = sum(len(name) + len(value) + _ENTRY_BYTES for name, value in entries)
+        self._charged = self._table.memory
         if not self._budget.take(self._charged):
             self._charged = 0
             self.lose()
 
 
-def _refers_only(block: bytes) -> bool:
-    """Whether a block is nothing but one-byte references, so that it means the same until another changes
-    the table. It holds no text of its own either: remembering it remembers nobody's secret.
-
-    A longer reference ends with a byte below 0x80 (RFC 7541, 5.1).
-    """
-    return bool(block) and min(block) >= 0x80
+def _references(block: bytes) -> bytes:
+    """What a block begins with, as far as it is nothing but references."""
+    match = _REFERENCES.match(block)
+    return match[0] if match else b""
 
 
-def _fields(pairs: Iterable[hpack.HeaderTuple]) -> Fields:
-    said: dict[bytes, bytes] = {}
+def _said(name: bytes, value: bytes) -> Said | None:
+    """What is kept of a field; None of one that nobody reads."""
+    key = str(name, "latin-1")
+    if key in _READ:
+        return key, str(value, "latin-1")
+    return (key, head.text_of(value)) if head.is_kept(key) else None
+
+
+def _fields(said: list[Said]) -> Fields:
+    read: dict[str, str] = {}
     kept: dict[str, str] = {}
-    for name, value in pairs:
+    for name, text in said:
         if name in _READ:
-            said.setdefault(name, value)
+            read.setdefault(name, text)
         else:
-            keep(kept, str(name, "latin-1"), value)
-    text = {name: str(value, "latin-1") for name, value in said.items()}
+            head.add(kept, name, text)
     return Fields(
-        text.get(b":method", ""),
-        text.get(b":path", ""),
-        _status(text.get(b":status", "")),
+        read.get(":method", ""),
+        read.get(":path", ""),
+        _status(read.get(":status", "")),
         kept,
-        text.get(b"grpc-status", ""),
-        text.get(b"grpc-timeout", ""),
+        read.get("grpc-status", ""),
+        read.get("grpc-timeout", ""),
     )
 
 
-_READ = frozenset((b":method", b":path", b":status", b"grpc-status", b"grpc-timeout"))
+_READ = frozenset((":method", ":path", ":status", "grpc-status", "grpc-timeout"))
 
 
 def _status(text: str) -> int | None:

@@ -30,11 +30,15 @@ def test_only_the_fields_that_are_kept_are_kept():
 
 
 def test_a_secret_is_never_in_what_is_remembered_nor_in_the_log(caplog):
-    caplog.set_level(logging.DEBUG)
     encoder, blocks = hpack.Encoder(), reader()
-    for _ in range(3):
-        blocks.read(encoder.encode(list(ASKED.items())))
-    assert "s3cret" not in repr(blocks._remembered) and "s3cret" not in caplog.text
+    said = [encoder.encode(list(ASKED.items())) for _ in range(3)]
+    # As a client that says its token in full each time, behind references.
+    said += [said[-1] + b"\x10\x0dauthorization\x06s3cret"] * 2
+    caplog.set_level(logging.DEBUG)
+    for block in said:
+        assert blocks.read(block) is not None
+    remembered = (blocks._remembered, blocks._begun, blocks._table._entries)
+    assert "s3cret" not in repr(remembered) and "s3cret" not in caplog.text
 
 
 def test_the_same_block_means_something_else_once_the_table_has_changed():
@@ -44,6 +48,34 @@ def test_the_same_block_means_something_else_once_the_table_has_changed():
     assert blocks.read(reference).kept == blocks.read(reference).kept == {"x-request-id": "first"}
     blocks.read(encoder.encode([("x-request-id", "second")]))
     assert blocks.read(reference).kept == {"x-request-id": "second"}
+
+
+def test_what_a_block_begins_with_means_something_else_once_the_table_has_changed():
+    encoder, blocks = hpack.Encoder(), reader()
+    spelt_out = b"\x00\x01x\x01y"
+    for id in ("first", "second", "third"):
+        blocks.read(encoder.encode([("x-request-id", id)]))
+        reference = encoder.encode([("x-request-id", id)])
+        for _ in range(2):
+            assert blocks.read(reference + spelt_out).kept == {"x-request-id": id}
+
+
+def test_what_a_block_spells_out_counts_besides_what_it_refers_to():
+    blocks = reader()
+    blocks.read(hpack.Encoder().encode([("x-request-id", "first")]))
+    for id in (b"a", b"b"):
+        fields = blocks.read(b"\x83\xbe\x00\x0cx-request-id\x01" + id)
+        assert (fields.method, fields.kept) == ("POST", {"x-request-id": f"first, {id.decode()}"})
+    assert blocks.read(b"\xbe").kept == {"x-request-id": "first"}
+
+
+def test_what_is_remembered_of_blocks_is_little_and_short():
+    blocks = reader()
+    for length in range(300):
+        blocks.read(b"\x82" * length)
+        blocks.read(b"\x82" * length + b"\x00\x01x\x01y")
+    for remembered in (blocks._remembered, blocks._begun):
+        assert 0 < len(remembered) <= 65 and max(map(len, remembered)) <= 64
 
 
 def test_after_a_block_that_was_lost_no_reference_is_guessed():
