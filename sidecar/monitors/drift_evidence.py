@@ -212,8 +212,9 @@ class Evidence:
 
     def _live_scores(self) -> Floats:
         """Scores of burn-in, their deviation that of the share seen, not of the reference's."""
-        seen = np.where(self._burn_rows > 0, self._burn_mean(), self.baseline)
-        return self.heard.last(self.batches, seen)
+        now = np.where(np.isnan(self.recent), self.baseline, self.recent)
+        mostly_calm = self._burn_rows > MIN_ROWS * self.batches
+        return self.heard.last(self.batches, np.where(mostly_calm, self._burn_mean(), now))
 
     def _calibrate_gates(self, known: Mask) -> None:
         """A ticket is for more than burn-in itself did, beyond what chance makes of so few rows."""

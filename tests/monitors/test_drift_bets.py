@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sidecar.monitors.drift_bets import Bets, _upper
-from sidecar.monitors.drift_budget import KNOWN_AFTER_SECONDS, BatchRate, evidence_needed
+from sidecar.monitors.drift_budget import BatchRate, evidence_needed
 from sidecar.monitors.drift_evidence import Evidence
 from sidecar.monitors.drift_inflation import noise_inflation, variance_inflation
 from sidecar.monitors.drift_layout import DriftLayout
@@ -201,12 +201,12 @@ def test_a_rarer_page_and_more_batches_need_more_evidence():
 
 def test_the_rate_is_the_highest_possible_until_an_hour_was_seen():
     rate = BatchRate()
-    for at in range(0, int(KNOWN_AFTER_SECONDS) - 10, 10):
+    for at in range(0, 3_590, 10):
         rate.count(float(at))
-    assert rate.a_second(Pace(), 3_500.0) == 1.0
-    rate.count(KNOWN_AFTER_SECONDS)
-    assert rate.a_second(Pace(), KNOWN_AFTER_SECONDS) == pytest.approx(0.1, rel=0.01)
-    assert rate.a_second(OFFLINE, KNOWN_AFTER_SECONDS) == 1.0
+    assert rate.a_second(Pace(), 3_599.0) == 1.0
+    rate.count(3_600.0)
+    assert rate.a_second(Pace(), 3_600.0) == pytest.approx(0.1, rel=0.01)
+    assert rate.a_second(OFFLINE, 3_600.0) == 1.0
     assert BatchRate(72_000, 0.0).a_second(Pace(), 7_200.0) == 1.0  # as many as a pace allows
 
 

@@ -110,6 +110,52 @@ def test_a_change_must_show_in_three_batches():
         assert (burst.beyond_gate()[NULL], burst.spread(NULL)) == (True, spread)
 
 
+@pytest.mark.parametrize(("values", "says"), [(7, False), (8, True)])
+def test_of_fewer_than_eight_values_a_batch_says_nothing(values: int, says: bool):
+    evidence = Evidence(LAYOUT, SIGNALS, BURN_IN)
+    for counts in LAYOUT.count(streams.batch(streams.draw("normal", 8 * values, 2, 3)), [values] * 8):
+        evidence.update(counts)
+    assert np.isfinite(evidence.recent[LOCATION]) == says
+
+
+def test_a_break_is_bet_on_from_the_ninth_batch():
+    evidence = Evidence(LAYOUT, SIGNALS, BURN_IN)
+    rows = streams.draw("normal", 64 * 10, 2, 3)
+    rows[:, 0] += 5.0
+    won = []
+    for at, counts in enumerate(LAYOUT.count(streams.batch(rows), [64] * 10)):
+        evidence.update(counts)
+        won += [at for signal in evidence.bets.severe(18.0) if SIGNALS.all[signal].name == "f0"]
+    assert won[0] == 8
+
+
+@pytest.mark.parametrize(("off", "baseline"), [(0.8, 0.4), (1.6, 0.0)])
+def test_batches_that_are_a_break_beyond_chance_teach_nothing(off: float, baseline: float):
+    """A break is .75 deviations; three standard errors of 64 rows are .375 more."""
+    rows = normal()
+    rows.reshape(BURN_IN, 64)[::2] += off
+    evidence = Evidence(LAYOUT, SIGNALS, BURN_IN)
+    batch = streams.batch(streams.draw("normal", len(rows), 2, 3), f0=streams.column("f0", rows))
+    for counts in LAYOUT.count(batch, [64] * BURN_IN):
+        evidence.update(counts)
+    evidence.settle(NOBODY)
+    assert evidence.baseline[LOCATION] == pytest.approx(baseline, abs=0.1)
+
+
+@pytest.mark.parametrize(("share", "borne"), [(0.4, True), (0.6, False)])
+def test_nulls_of_more_than_half_of_the_rows_are_a_break_even_from_the_start(share: float, borne: bool):
+    nulls = np.random.default_rng(4).random(64 * 20) < share
+    evidence = Evidence(LAYOUT, SIGNALS, BURN_IN)
+    batch = streams.batch(
+        streams.draw("normal", len(nulls), 2, 3), f0=streams.column("f0", normal(len(nulls)), nulls)
+    )
+    won = []
+    for counts in LAYOUT.count(batch, [64] * 20):
+        evidence.update(counts)
+        won += evidence.bets.severe(18.0)
+    assert (NULL not in won) == borne
+
+
 def test_what_yesterday_may_explain_is_calm():
     evidence = seen(normal())
     evidence.recent[LOCATION], evidence.gate[LOCATION] = 0.45, 0.55

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sidecar.monitors.drift_inflation import variance_inflation
+from sidecar.monitors.drift_inflation import _without_breaks, variance_inflation
 
 
 def autoregressive(phi: float, batches: int, columns: int, seed: int = 1) -> np.ndarray:
@@ -36,3 +36,10 @@ def test_kinds_of_signals_do_not_lend_each_other_dependence():
 def test_one_dependent_column_makes_no_other_one_so():
     scores = np.hstack([autoregressive(0.9, 80, 1), autoregressive(0.0, 80, 20)])
     assert np.median(variance_inflation(scores, np.zeros(21, dtype=np.intp))[1:]) == 1.0
+
+
+def test_a_single_break_counts_as_three_deviations_of_what_batches_usually_have():
+    scores = 2 * np.random.default_rng(1).normal(size=(400, 1))
+    scores[7] = 100.0
+    calm = _without_breaks(scores)
+    assert calm[7, 0] == calm.max() == pytest.approx(3 * 2, rel=0.1)
