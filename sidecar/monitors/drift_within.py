@@ -31,6 +31,13 @@ RETURN_BATCHES = 16
 REMEMBERED = 32
 
 
+_Column = tuple[str, str]
+
+
+def _column(verdict: Verdict) -> _Column:
+    return verdict.kind, verdict.name
+
+
 class Within:
     """One value of a segment of a model. `tell` hears its verdicts: events, and tickets not folded."""
 
@@ -52,9 +59,9 @@ class Within:
         self._rows = self._batches = 0
         self._layout, self._settings, self._tell = layout, settings, tell
         self._model, self._key = model, key
-        # Of those that stand, by signal: what was told, and when (micro-batch) the whole last said it, too.
+        # Of what stands: what was told, by signal; by column, when (micro-batch) the whole last said it.
         self._told: dict[int, Verdict] = {}
-        self._covered: dict[int, int] = {}
+        self._covered: dict[_Column, int] = {}
 
     @property
     def learnt(self) -> Counts | None:
@@ -80,11 +87,12 @@ class Within:
         """At a row of the model: tell what stands, has waited for the whole, and is not said by it."""
         standing = {} if self.judge is None else self.judge.standing
         self._told = {signal: said for signal, said in self._told.items() if standing.get(signal) is said}
-        self._covered = {signal: batch for signal, batch in self._covered.items() if signal in standing}
+        columns = {_column(verdict) for verdict in standing.values()}
+        self._covered = {column: batch for column, batch in self._covered.items() if column in columns}
         for signal, verdict in standing.items():
             if self._said(verdict, whole, row, time):
-                self._covered[signal] = self._batches
-            covered = self._covered.get(signal)
+                self._covered[_column(verdict)] = self._batches
+            covered = self._covered.get(_column(verdict))
             verdict.folded = covered is not None and self._batches - covered < RETURN_BATCHES
             if not verdict.folded and signal not in self._told and self._waited(verdict, row, time):
                 verdict.row, verdict.time = row, time  # it is raised now
@@ -107,7 +115,7 @@ class Within:
     def go_on(self) -> None:
         """The judge has its saved verdicts: those that were folded go on to be."""
         standing = {} if self.judge is None else self.judge.standing
-        self._covered = {signal: self._batches for signal, verdict in standing.items() if verdict.folded}
+        self._covered = {_column(verdict): self._batches for verdict in standing.values() if verdict.folded}
 
     def _learn(self, counts: Counts, batch: MicroBatch, whole: Judge, may_begin: Callable[[], bool]) -> None:
         self._learnt += counts
@@ -136,8 +144,8 @@ class Within:
         for other in whole.verdicts():
             if other.level is Level.EVENT or other.row > row or self._over(other, row, time):
                 continue
-            same = (other.kind, other.name) == (verdict.kind, verdict.name)
-            if same or abs(other.row - verdict.row) <= self._settings.corroboration_rows:
+            near = abs(other.row - verdict.row) <= self._settings.corroboration_rows
+            if near or _column(other) == _column(verdict):
                 return True
         return False
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from math import log
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from sidecar.batch import Batch, Division
 from sidecar.metric import OTHER
 from sidecar.monitors import drift_segments, drift_state
-from sidecar.monitors.drift_judge import Allowed, Settings
+from sidecar.monitors.drift_judge import TICKET_EVIDENCE, Allowed, Judge, MicroBatch, Settings
 from sidecar.monitors.drift_pace import OFFLINE, Pace
 from sidecar.monitors.drift_segments import MAX_VALUES, SegmentDrift
 from sidecar.monitors.drift_verdict import Level, Verdict
@@ -294,6 +295,20 @@ def test_of_the_false_tickets_the_whole_has_half_and_the_tenants_the_other(monke
     assert last.seconds == len(TENANTS) * given[0].seconds
 
 
+@pytest.mark.parametrize("parts", [1.0, 20.0, 1e6])
+def test_a_part_of_the_budget_needs_more_evidence(parts):
+    said: list[Verdict] = []
+    judge = Judge("m", REFERENCE, Settings(pace=OFFLINE), said.append)
+    for batch in range(300):
+        rows = streams.draw("normal", 64, COLUMNS, batch)
+        rows[:, 0] += 0.25 if batch >= 100 else 0.0
+        counts = judge.layout.count(streams.batch(rows), [64])[0]
+        judge.take(counts, MicroBatch(64, 64, batch, batch + 1.0), Allowed(parts=parts))
+    first = next(v for v in said if v.why == "evidence of a small change")
+    assert first.evidence >= TICKET_EVIDENCE + log(parts)
+    assert first.evidence < TICKET_EVIDENCE + log(parts) + 10
+
+
 def test_a_tenant_unused_for_a_day_leaves_its_place():
     tenants = settled()
     monitor = tenants.watch.monitor
@@ -351,10 +366,11 @@ def test_tenants_are_judged_on_after_a_restart_and_what_stood_stands():
 def test_what_was_folded_is_after_a_restart():
     tenants = settled()
     tenants.send(15_000, 0.5)
+    tenants.send(15_000, {"d": 0.5})  # the whole has been back for more than its cooldown
     watch = restarted(tenants)
     after = Tenants(watch)
     after.rows = tenants.rows
-    after.send(12_000)
+    after.send(2_000, {"d": 0.5})
     assert within(watch) == []
 
 
