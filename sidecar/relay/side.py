@@ -42,7 +42,7 @@ class Side:
     """A connected, non-blocking socket (plain, or `tls.TlsSocket`), and what the tee remembers of it."""
 
     __slots__ = (
-        "_leaving", "_said_all", "_wants", "closing", "connection", "counters", "direction", "ended",
+        "_cut", "_leaving", "_said_all", "_wants", "closing", "connection", "counters", "direction", "ended",
         "frames", "gap_first", "gap_last", "gap_length", "half_closes", "last_read", "loop", "lost", "offset",
         "pair", "peer", "sink", "skip_until", "sock", "tee", "waiting",
     )  # fmt: skip
@@ -66,6 +66,7 @@ class Side:
         self.ended = False  # it said all
         self.closing = False  # nothing is read or written any more, but what waits
         self.lost = False  # it is gone
+        self._cut = False  # it will be, and sees no end before
         self._leaving = False  # and will be gone after this turn
         self._said_all = False  # to it
         self._wants = 0  # READABLE, WRITABLE
@@ -205,8 +206,10 @@ class Side:
                 self._finish()
 
     def _finish(self) -> None:
-        if not self.half_closes:
-            self._shut()
+        if self._cut:
+            return
+        if not self.half_closes and not getattr(self.peer and self.peer.sock, "ragged", False):
+            self._shut()  # TLS announces its end; not one that nobody announced to us
         self._end(None)
 
     def abort(self) -> None:
@@ -218,14 +221,15 @@ class Side:
 
     def reset(self) -> None:
         """Cut the connection so that who is there sees a reset, after the bytes that came before it."""
+        self._cut = True
         self.pause()
         deadline = clock.monotonic() + _RESET_PATIENCE_SECONDS
         self.loop.soon(lambda: self._reset_when_flushed(deadline))
 
     def _reset_when_flushed(self, deadline: float) -> None:
-        if self.sock is None or self.closing:
-            self.abort()
-        elif self._undelivered() and clock.monotonic() < deadline:
+        if self.sock is None or self._leaving:
+            return
+        if self._undelivered() and clock.monotonic() < deadline:
             self.loop.later(_RESET_POLL_SECONDS, lambda: self._reset_when_flushed(deadline))
         else:
             self.abort()

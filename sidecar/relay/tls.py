@@ -32,6 +32,8 @@ class TlsSocket(ssl.SSLSocket):
     Records are read whole: nothing that left the kernel waits where epoll cannot see it.
     """
 
+    # It ended without a close_notify: something may be missing, and nobody can know.
+    ragged = False
     # What a read found behind the bytes that it returned: the next one says it. True is an orderly end.
     _found: OSError | bool = False
 
@@ -69,16 +71,24 @@ class TlsSocket(ssl.SSLSocket):
             size = super().recv_into(buffer)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
             raise BlockingIOError from error
-        if not size and self._was_cut():
-            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        except ssl.SSLEOFError:
+            if self._was_cut():
+                raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from None
+            self.ragged = True
+            return 0
         return size
 
     def _was_cut(self) -> bool:
-        """Before Python 3.12 the ssl module takes a reset for an end; the kernel knows which it was."""
+        """Before Python 3.12 the ssl module takes a reset for an end; the kernel knows which it was.
+
+        OpenSSL answers an end that was not announced with an alert, and a socket that is closed answers that
+        with a reset: then the kernel's error is another one, because the end came first.
+        """
         if self.family == socket.AF_UNIX:
             return False
         try:
-            return self.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE
+            closed = self.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE
+            return closed and self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != errno.EPIPE
         except OSError:
             return False
 
@@ -106,7 +116,7 @@ def dialled(context: ssl.SSLContext, sock: socket.socket, name: str) -> TlsSocke
 
 
 def _over(context: ssl.SSLContext, sock: socket.socket, **which: Any) -> TlsSocket:
-    wrapped = context.wrap_socket(sock, do_handshake_on_connect=False, **which)
+    wrapped = context.wrap_socket(sock, do_handshake_on_connect=False, suppress_ragged_eofs=False, **which)
     assert isinstance(wrapped, TlsSocket)
     return wrapped
 

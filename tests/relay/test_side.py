@@ -79,11 +79,13 @@ def cut(sock: socket.socket) -> None:
     sock.close()
 
 
-async def receive(sock: socket.socket) -> bytes:
-    """All of it, while the loop runs."""
+async def receive(sock: socket.socket, sizes: list[int] | None = None) -> bytes:
+    """All of it, while the loop runs; `sizes` are of what came, also when it ends in an error."""
     pieces = []
     while piece := await asyncio.get_running_loop().sock_recv(sock, 1 << 20):
         pieces.append(piece)
+        if sizes is not None:
+            sizes.append(len(piece))
     return b"".join(pieces)
 
 
@@ -192,3 +194,15 @@ async def test_a_fault_of_ours_costs_its_connection_and_is_told(joined: Joined) 
     joined.client.sendall(b"x")
     await joined.gone()
     assert [str(fault) for fault in joined.loop.faults] == ["ours"]
+
+
+async def test_what_waits_for_one_who_is_closed_is_written_before_it_is_cut(joined: Joined) -> None:
+    await fill(joined)
+    heard = joined.pair.client.offset
+    joined.pair.server.close()
+    joined.pair.client.abort()
+    await asyncio.sleep(0.02)
+    pieces: list[int] = []
+    with pytest.raises(ConnectionResetError):
+        await receive(joined.server, pieces)
+    assert sum(pieces) == heard

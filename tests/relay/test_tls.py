@@ -263,6 +263,39 @@ async def test_a_reset_goes_through_tls_as_a_reset(relay: Relay, issuer: Authori
     assert await seen is ConnectionResetError
 
 
+@pytest.mark.parametrize("announced", [True, False])
+async def test_an_end_that_nobody_announced_is_not_announced_by_us(
+    relay: Relay, issuer: Authority, announced: bool
+) -> None:
+    """Else a body without a length that was cut seems to be whole."""
+
+    async def ends(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.readexactly(5))
+        if announced:
+            writer.close()
+        else:
+            writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+
+    address = await both_ends_in_tls(relay, issuer, ends)
+
+    def ask() -> bytes:
+        with (
+            socket.create_connection(address) as plain,
+            trusting(issuer).wrap_socket(
+                plain, server_hostname="sidecar", suppress_ragged_eofs=False
+            ) as secure,
+        ):
+            secure.sendall(b"short")
+            assert secure.recv(5) == b"short"
+            return secure.recv(5)
+
+    if announced:
+        assert await asyncio.to_thread(ask) == b""
+    else:
+        with pytest.raises(ssl.SSLEOFError):
+            await asyncio.to_thread(ask)
+
+
 async def test_a_handshake_that_is_never_finished_is_given_up_and_holds_up_nobody(
     relay: Relay, issuer: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from sidecar.relay.tls import ServerTls, TlsSocket, accepted
 from tests.relay.certificates import Authority, authority
-from tests.relay.test_side import connected
+from tests.relay.test_side import connected, cut
 
 
 @dataclass
@@ -119,3 +119,26 @@ def test_bytes_right_behind_a_record_come_with_it(talk: Talk, pieces: int) -> No
         heard += read(talk.ours)
     with pytest.raises(BlockingIOError):
         talk.ours.recv_into(memoryview(bytearray(16_384)))
+
+
+def test_an_end_that_was_announced_is_not_ragged_and_one_that_was_not_is(talk: Talk) -> None:
+    talk.say_close()
+    talk.send()
+    assert (read(talk.ours), talk.ours.ragged) == (b"", False)
+
+
+def test_the_reset_that_our_own_alert_provokes_does_not_make_a_cut_of_an_end(talk: Talk) -> None:
+    talk.client.write(b"last")
+    talk.send()
+    if readable(talk.sock):
+        talk.hear()
+    talk.sock.close()
+    assert read(talk.ours) == b"last"
+    assert read(talk.ours) == b""
+    assert talk.ours.ragged
+
+
+def test_a_reset_is_no_end(talk: Talk) -> None:
+    cut(talk.sock)
+    with pytest.raises(ConnectionResetError):
+        read(talk.ours)
