@@ -5,13 +5,14 @@ Triton's grpc_service.proto. The trap: two servers answer ModelStreamInfer with 
 same path; what they have in common is told apart by field numbers.
 """
 
+from collections.abc import Callable
 from itertools import repeat
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from sidecar.decoders import columns, json_tensors, output_tensors, predictions, raw_tensors, tensors
 from sidecar.decoders.decoder import Undecodable
 from sidecar.decoders.grpc_service import Asked, GrpcService, Names
-from sidecar.decoders.protobuf import Message
+from sidecar.decoders.protobuf import Message, Reader
 from sidecar.decoders.stack import Table
 from sidecar.inference import Operation, Undecoded
 
@@ -33,6 +34,10 @@ _STREAM_ERROR, _STREAM_RESPONSE = 1, 2
 _REGION = b"shared_memory_region"
 # As deep as numpy goes.
 _MAX_RANK = 64
+# Tensors that are nothing but name, datatype and shape, their values being elsewhere: a model has a few, and
+# they are the same in every call. When full, start again; 300 KB at the very most.
+_LONGEST_REMEMBERED = 128
+_MAX_REMEMBERED = 512
 
 
 class OpenInferenceGrpc(GrpcService):
@@ -53,12 +58,11 @@ class OpenInferenceGrpc(GrpcService):
 
     def features(self, method: str, message: Message) -> Table:
         """Columns of the inputs."""
-        inputs = _tensors(message, _RAW_INPUTS)
-        return tensors.together([json_tensors.read(tensor, "input") for tensor in inputs])
+        return tensors.together(_tables(message, _RAW_INPUTS, "input", json_tensors.read))
 
     def elsewhere(self, method: str, message: Message) -> bool:
         """Whether an input is in shared memory."""
-        return message.mentions(_REGION) and any(map(_in_shared_memory, message.messages(_TENSORS)))
+        return message.mentions(_REGION) and any(map(_in_shared_memory, _tensors(message)))
 
     def outputs(self, method: str, message: Message, asked: Asked) -> Table:
         """Columns of the outputs; the last answer of a decoupled stream may have none."""
@@ -67,11 +71,11 @@ class OpenInferenceGrpc(GrpcService):
             return 0, []
         # A parameter of a requested output. In a stream it would be looked for once for each answer.
         classified = method not in self.streams and b"classification" in asked.data
-        unnamed = predictions.UNNAMED
-        found = _tensors(response, _RAW_OUTPUTS)
-        return tensors.together(
-            [output_tensors.read(tensor, unnamed, classified=classified) for tensor in found]
-        )
+
+        def of_texts(tensor: dict[str, Any], unnamed: str) -> Table:
+            return output_tensors.read(tensor, unnamed, classified=classified)
+
+        return tensors.together(_tables(response, _RAW_OUTPUTS, predictions.UNNAMED, of_texts))
 
     def error(self, method: str, message: Message) -> str:
         """Triton reports what goes wrong with one request of a stream inside it, the status being OK."""
@@ -91,27 +95,67 @@ def _is_bare(message: Message) -> bool:
     return message.highest > _STREAM_RESPONSE
 
 
-def _tensors(message: Message, raw: int) -> list[dict[str, Any]]:
-    """The tensors as they would be over REST, but for arrays as data; None in shared memory.
+class _Tensor(NamedTuple):
+    """A tensor without its values. `message` is None where it holds nothing but these."""
 
-    Raises Undecodable.
+    name: str
+    datatype: str
+    shape: list[int]
+    message: Message | None
+
+
+_remembered: dict[bytes, _Tensor] = {}
+
+
+def _tensors(message: Message) -> list[_Tensor]:
+    return [_tensor(message.reader, *part) for part in message.parts(_TENSORS)]
+
+
+def _tensor(reader: Reader, data: bytes, start: int, end: int) -> _Tensor:
+    """Read the tensor in `data[start:end]`; what is wrong with it, the reader remembers."""
+    said = data[start:end] if end - start <= _LONGEST_REMEMBERED else b""
+    known = _remembered.get(said)
+    if known is not None:
+        return known
+    message = reader.read(data, start, end)
+    alone = message.highest <= _SHAPE
+    read = _Tensor(
+        message.text(_TENSOR_NAME),
+        message.text(_DATATYPE),
+        message.integers(_SHAPE),
+        None if alone else message,
+    )
+    if alone and said and reader.problem is None:
+        if len(_remembered) >= _MAX_REMEMBERED:
+            _remembered.clear()
+        _remembered[said] = read
+    return read
+
+
+def _tables(
+    message: Message, raw: int, unnamed: str, of_texts: Callable[[dict[str, Any], str], Table]
+) -> list[Table]:
+    """Rows and columns of each tensor; of one in shared memory no columns.
+
+    `of_texts` reads those of BYTES, as they would be over REST. Raises Undecodable.
     """
-    found = message.messages(_TENSORS)
+    found = _tensors(message)
     if not found:
         raise Undecodable(Undecoded.SHAPE, "there are no tensors")
     columns.check_width(len(found))
     raws = _raws(message, found, message.spans(raw))
-    content_type = _content_type(message)
-    return [_tensor(tensor, raws[i], content_type) for i, tensor in enumerate(found)]
+    return [_table(tensor, raws[i], message, unnamed, of_texts) for i, tensor in enumerate(found)]
 
 
-def _raws(message: Message, found: list[Message], raws: list[memoryview]) -> list[memoryview | None]:
+def _raws(message: Message, found: list[_Tensor], raws: list[memoryview]) -> list[memoryview | None]:
     """The raw data of each tensor; None for those in shared memory.
 
     It is in the order of the tensors without contents. One in shared memory may have an empty one, or none.
     Raises Undecodable if there are more than tensors to take them.
     """
-    bare = [i for i, tensor in enumerate(found) if not tensor.has(_CONTENTS) or not tensor.span(_CONTENTS)]
+    bare = [
+        i for i, tensor in enumerate(found) if tensor.message is None or not tensor.message.span(_CONTENTS)
+    ]
     if len(raws) == len(bare) == len(found) and not message.mentions(_REGION):
         return [*raws]  # nearly always
     elsewhere = {i for i in bare if _in_shared_memory(found[i])}
@@ -122,39 +166,50 @@ def _raws(message: Message, found: list[Message], raws: list[memoryview]) -> lis
     return [None if i in elsewhere else taken.get(i, memoryview(b"")) for i in range(len(found))]
 
 
-def _in_shared_memory(tensor: Message) -> bool:
-    return any(key.encode() == _REGION for key, _ in tensor.entries(_PARAMETERS))
+def _in_shared_memory(tensor: _Tensor) -> bool:
+    if tensor.message is None:
+        return False
+    return any(key.encode() == _REGION for key, _ in tensor.message.entries(_PARAMETERS))
 
 
-def _content_type(message: Message) -> str:
+def _content_type(message: Message | None) -> str:
     """MLServer's content type of a request, an answer or a tensor: InferParameter {3 string_param}."""
-    entries = message.entries(_PARAMETERS) if message.has(_PARAMETERS) else []
+    if message is None or not message.has(_PARAMETERS):
+        return ""
+    entries = message.entries(_PARAMETERS)
     return next((entry.message(2).text(3) for key, entry in entries if key == "content_type"), "")
 
 
-def _tensor(tensor: Message, raw: memoryview | None, content_type: str) -> dict[str, Any]:
-    shape, datatype = tensor.integers(_SHAPE), tensor.text(_DATATYPE)
+def _table(
+    tensor: _Tensor,
+    raw: memoryview | None,
+    request: Message,
+    unnamed: str,
+    of_texts: Callable[[dict[str, Any], str], Table],
+) -> Table:
+    name, datatype, shape, message = tensor
     if len(shape) > _MAX_RANK:
         raise Undecodable(Undecoded.SHAPE, f"a tensor of rank {len(shape)}")
-    found: dict[str, Any] = {"name": tensor.text(_TENSOR_NAME), "shape": shape, "datatype": datatype}
     if raw is None:
-        return found
-    contents = tensor.message(_CONTENTS)
-    if contents.highest:
-        found["data"] = _typed(datatype, contents)
-    else:
-        found["data"] = raw_tensors.read(datatype, tensors.size_of(shape), raw)
+        return tensors.rows_of(shape), []
+    values = _values(tensor, raw)
+    if datatype != "BYTES":
+        return tensors.columns_of_flat(name or unnamed, shape, values)
+    texts = {"name": name, "shape": shape, "datatype": datatype, "data": values}
     # Only text is ever something else than what it says.
-    content_type = _content_type(tensor) or content_type
-    if content_type and datatype == "BYTES":
-        found["parameters"] = {"content_type": content_type}
-    return found
+    content_type = _content_type(message) or _content_type(request)
+    if content_type:
+        texts["parameters"] = {"content_type": content_type}
+    return of_texts(texts, unnamed)
 
 
-def _typed(datatype: str, contents: Message) -> Any:
-    """The values in the contents, from the field that is the datatype's."""
-    if datatype == "BYTES":
+def _values(tensor: _Tensor, raw: memoryview) -> Any:
+    """What is in the contents, if there is anything, else the raw data. Raises Undecodable."""
+    contents = None if tensor.message is None else tensor.message.message(_CONTENTS)
+    if contents is None or not contents.highest:
+        return raw_tensors.read(tensor.datatype, tensors.size_of(tensor.shape), raw)
+    if tensor.datatype == "BYTES":
         return [raw_tensors.text_of(element) for element in contents.spans(_BYTES_CONTENTS)]
-    if datatype not in _TYPED:
+    if tensor.datatype not in _TYPED:
         raise Undecodable(Undecoded.SHAPE, "contents of a datatype that has none")
-    return contents.numbers(*_TYPED[datatype])
+    return contents.numbers(*_TYPED[tensor.datatype])

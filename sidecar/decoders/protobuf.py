@@ -103,12 +103,12 @@ class Reader:
 class Message:
     """The fields of one message by their numbers. A field of an unexpected wire type is not there."""
 
-    __slots__ = ("_data", "_end", "_fields", "_reader", "_start")
+    __slots__ = ("_data", "_end", "_fields", "_start", "reader")
 
     def __init__(
         self, reader: Reader, data: bytes, start: int, end: int, fields: dict[int, list[Field]]
     ) -> None:
-        self._reader = reader
+        self.reader = reader
         self._data = data
         self._start = start
         self._end = end
@@ -136,7 +136,7 @@ class Message:
 
     def spans(self, number: int) -> list[memoryview]:
         """The bytes of each occurrence of a field; none once the body is known to be wrong."""
-        if self._reader.problem is not None:
+        if self.reader.problem is not None:
             return []
         view = memoryview(self._data)
         return [view[start:end] for kind, start, end in self._fields.get(number, _NONE) if kind == BYTES]
@@ -156,12 +156,19 @@ class Message:
         """The message in a field: the last one counts; an empty one if it is not there."""
         for kind, start, end in reversed(self._fields.get(number, _NONE)):
             if kind == BYTES:
-                return self._reader.read(self._data, start, end)
-        return Message(self._reader, b"", 0, 0, {})
+                return self.reader.read(self._data, start, end)
+        return Message(self.reader, b"", 0, 0, {})
+
+    def parts(self, number: int) -> list[tuple[bytes, int, int]]:
+        """Where each occurrence of a field is, for `Reader.read`; none once the body is known to be wrong."""
+        if self.reader.problem is not None:
+            return []
+        data = self._data
+        return [(data, start, end) for kind, start, end in self._fields.get(number, _NONE) if kind == BYTES]
 
     def messages(self, number: int) -> list["Message"]:
         """The message in each occurrence of a field; none once the body is known to be wrong."""
-        reader, data, found = self._reader, self._data, []
+        reader, data, found = self.reader, self._data, []
         for kind, start, end in self._fields.get(number, _NONE):
             if reader.problem is not None:
                 return []
@@ -193,7 +200,7 @@ class Message:
                     value, at = _varint(self._data, at, end)
                     found.append(_signed(value))
             except Undecodable as error:
-                self._reader.malformed(str(error))
+                self.reader.malformed(str(error))
             return found
         values: list[int] = self.numbers(number, "int64").tolist()
         return values
@@ -212,7 +219,7 @@ class Message:
                 return np.frombuffer(_joined(pieces), dtype)
             return scalars.as_scalar(scalars.varints(_joined(self._pieces(number, VARINT))), scalar)
         except Undecodable as error:
-            self._reader.problem = self._reader.problem or error
+            self.reader.problem = self.reader.problem or error
             return np.empty(0, _FIXED.get(scalar, np.dtype(np.int64)))
 
     def _pieces(self, number: int, wire_type: int) -> list[memoryview]:

@@ -17,6 +17,9 @@ from sidecar.inference import Column, Undecoded, Values
 
 Table = tuple[int, list[Column]]
 
+# Fewer rows than this are put to others before anybody computes with them, as lists: a tensor becomes one at
+# once, not each of its columns.
+FEW_ROWS = 256
 # No data is as large: a product of sizes is not followed further, lest it become a number of a megabyte.
 _BEYOND_ANY_DATA = 2**62
 
@@ -39,9 +42,9 @@ def columns_of_flat(name: str, shape: Any, values: list[Any] | npt.NDArray[Any])
     """Rows and columns of one tensor, all of whose values are given in row-major order.
 
     `shape` is a list or tuple. `[]` is one row; `[N]` and `[N,1]` are the column `name`, `[N,D]` is `name[i]`
-    (views, if `values` is an array); what is wider or of higher rank is summarised. There may be 0 rows:
-    `together` says what that means. Raises Undecodable: shape unless the shape is sizes whose product is
-    the number of values, too_many_rows, too_wide.
+    (views of an array of many rows, lists of one of few); what is wider or of higher rank is summarised.
+    There may be 0 rows: `together` says what that means. Raises Undecodable: shape unless the shape is sizes
+    whose product is the number of values, too_many_rows, too_wide.
     """
     rows, size = extent_of(shape)
     if size != len(values):
@@ -53,6 +56,8 @@ def columns_of_flat(name: str, shape: Any, values: list[Any] | npt.NDArray[Any])
     width = size // rows
     if len(shape) > 2 or width > summaries.WIDEST_SPREAD:
         return rows, summaries.of_flat(name, rows, values)
+    if rows < FEW_ROWS and not isinstance(values, list):
+        values = values.tolist()
     if width == 1:
         return rows, [Column(name, values)]
     spread: list[Values] = [values[i::width] for i in range(width)]

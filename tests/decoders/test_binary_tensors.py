@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sidecar.decoders import columns
+from sidecar.decoders import columns, tensors
 from sidecar.inference import Undecoded
 from tests.decoders.reading import INVOCATIONS, V2, posted, read, refused, table, tensor
 from tests.decoders.reading import decode as decode_exchange
@@ -223,11 +223,24 @@ def test_bytes_that_belong_to_no_tensor_are_left():
     assert refused(V2, asked + b"\n", request_headers=headers).features
 
 
-def test_raw_data_is_an_array_from_the_body_to_the_column():
-    asked, headers = request(X, raw("b", "BOOL", [2], [True, False]), raw("h", "FP16", [2], [1.5, -2.0]))
+def test_raw_data_of_many_rows_is_an_array_from_the_body_to_the_column():
+    rows = tensors.FEW_ROWS
+    asked, headers = request(
+        raw("x", "FP32", [rows, 2], [1.5] * 2 * rows),
+        raw("b", "BOOL", [rows], [True, False] * (rows // 2)),
+        raw("h", "FP16", [rows], [1.5] * rows),
+    )
     seen = posted(V2, asked, request_headers=headers, status=503)
     dtypes = {column.name: column.values.dtype.str for column in decode_exchange(seen).features}
     assert dtypes == {"x[0]": "<f4", "x[1]": "<f4", "b": "|b1", "h": "<f2"}
+
+
+def test_raw_data_of_few_rows_is_what_it_would_be_in_json():
+    asked, headers = request(X, raw("b", "BOOL", [2], [True, False]), raw("h", "FP16", [2], [1.5, -2.0]))
+    seen = posted(V2, asked, request_headers=headers, status=503)
+    found = {column.name: column.values for column in decode_exchange(seen).features}
+    assert found == {"x[0]": [1.5, 3.0], "x[1]": [2.0, 4.0], "b": [True, False], "h": [1.5, -2.0]}
+    assert {type(value) for value in found["b"]} == {bool}
 
 
 def test_a_raw_image_is_summarised():

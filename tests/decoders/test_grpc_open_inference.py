@@ -8,6 +8,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sidecar.decoders import grpc_open_inference
 from sidecar.inference import ModelRef, Undecoded
 from tests.decoders import captures
 from tests.decoders.grpc_calls import INFER, STREAM, capture, messages, read, tensor
@@ -343,3 +344,42 @@ def test_a_message_cut_at_any_byte_has_a_reason_or_less_to_say(case):
         inference = read(INFER, request, reply[:at])
         assert inference.undecoded not in (None, Undecoded.INTERNAL) and inference.outputs == []
         assert len(inference.features) == len(whole.features)
+
+
+def remembered() -> str:
+    return repr(list(grpc_open_inference._remembered))
+
+
+def test_a_tensor_is_read_the_same_the_second_time_and_with_other_values():
+    for values in ((1.0, 2.0), (1.0, 2.0), (3.0, 4.0)):
+        asked = CHURN + tensor("again", "FP32", [2, 1]) + bytes_field(RAW_INPUTS, floats(*values))
+        assert table(read(INFER, asked).features) == {"again": list(values)}
+    larger = CHURN + tensor("again", "FP32", [3, 1]) + bytes_field(RAW_INPUTS, floats(1, 2, 3))
+    assert table(read(INFER, larger).features) == {"again": [1, 2, 3]}
+    assert "again" in remembered()
+
+
+def test_nothing_is_remembered_of_values_parameters_or_what_is_malformed():
+    values = tensor("held", "BYTES", [1], bytes_field(8, "s3cret"))
+    parameter = bytes_field(4, bytes_field(1, "held") + bytes_field(2, bytes_field(3, "s3cret")))
+    for one in (
+        values,
+        tensor("held", "FP32", [1], b"", parameter),
+        bytes_field(5, bytes_field(1, "held") + b"\x1a\x7f"),
+    ):
+        read(INFER, CHURN + one + bytes_field(RAW_INPUTS, floats(1)))
+    assert "held" not in remembered() and "s3cret" not in remembered()
+
+
+def test_a_malformed_tensor_is_malformed_each_time():
+    broken = CHURN + bytes_field(5, bytes_field(1, "x") + b"\x1a\x7f") + bytes_field(RAW_INPUTS, floats(1))
+    for _ in range(2):
+        assert read(INFER, broken).undecoded is Undecoded.NOT_PROTOBUF
+
+
+def test_few_and_short_tensors_are_remembered():
+    for i in range(1_100):
+        read(INFER, CHURN + tensor(f"many{i}", "FP32", [1]) + bytes_field(RAW_INPUTS, floats(1)))
+    read(INFER, CHURN + tensor("n" * 200, "FP32", [1]) + bytes_field(RAW_INPUTS, floats(1)))
+    assert len(grpc_open_inference._remembered) <= 512
+    assert max(map(len, grpc_open_inference._remembered)) <= 128

@@ -44,7 +44,7 @@ def test_what_is_a_class_and_what_a_score_is_as_the_datatypes_say():
     }
     assert kinds["label"] == {str} and kinds["rank"] == {int} and kinds["proba"] == {float, type(None)}
     echoed = decode(captures.exchange("v2-rest-binary/ks_echo_bin_mixed")).outputs
-    assert {type(value) for value in list(echoed[1].values.tolist())} == {bool}
+    assert {type(value) for value in echoed[1].values} == {bool}
 
 
 def test_a_classification_is_a_class_and_its_score():

@@ -18,13 +18,24 @@ def test_a_tensor_of_higher_rank_is_summarised(shape, values):
     assert table(found)["x.mean"] == [0.5] * rows and table(found)["x.dimension"] == [8 / rows] * rows
 
 
-def test_an_array_is_spread_into_views_of_itself():
-    whole = np.arange(6, dtype=np.int8)
-    for shape, names in (([2, 3], ["x[0]", "x[1]", "x[2]"]), ((6,), ["x"]), ([6, 1], ["x"])):
-        rows, found = tensors.columns_of_flat("x", shape, whole)
-        assert rows == shape[0] and [column.name for column in found] == names
+def test_an_array_of_many_rows_is_spread_into_views_of_itself():
+    rows = tensors.FEW_ROWS
+    whole = (np.arange(3 * rows) % 100).astype(np.int8)
+    for shape, names in (([rows, 3], ["x[0]", "x[1]", "x[2]"]), ((3 * rows,), ["x"]), ([3 * rows, 1], ["x"])):
+        count, found = tensors.columns_of_flat("x", shape, whole)
+        assert count == shape[0] and [column.name for column in found] == names
         assert all(np.shares_memory(column.values, whole) for column in found)
         assert np.stack([column.values for column in found], 1).ravel().tolist() == whole.tolist()
+
+
+def test_an_array_of_few_rows_is_lists_of_what_it_holds():
+    for dtype, kind in ((np.int8, int), (np.float32, float), (np.bool_, bool)):
+        whole = np.array([0, 1, 1, 0, 1, 0], dtype)
+        for shape in ([2, 3], (6,), [6, 1]):
+            _, found = tensors.columns_of_flat("x", shape, whole)
+            assert {type(column.values) for column in found} == {list}
+            assert {type(value) for column in found for value in column.values} == {kind}
+            assert np.array([column.values for column in found], dtype).T.ravel().tolist() == whole.tolist()
 
 
 @pytest.mark.parametrize("shape", [[0], [0, 4], [3, 0], [2, 0, 5], [0, 2**70]])
