@@ -101,7 +101,7 @@ class SegmentSection(Section):
         description="So many values are told apart, the rest is `__other__`: each costs a series a feature.",
     )
     drift: Flag = Field(
-        default=True, description="Judge drift within each value, too: 20 kB a feature and value."
+        default=True, description="Judge drift within each value, too: 12 kB a feature and value."
     )
 
     def conflicts(self) -> Iterator[Conflict]:

@@ -30,9 +30,9 @@ from sidecar.monitors.drift_within import Within
 from sidecar.names import UNUSED_AFTER_SECONDS
 from sidecar.registry import Registry
 
-# As many values as a segment names unless told otherwise: 12 MB of a model of 30 features.
+# As many values as a segment names unless told otherwise: 7 MB of a model of 30 features.
 MAX_VALUES = 20
-# Of all models together: no more than the widest model takes by itself, some 20 MB.
+# Of all models together: no more than the widest model takes by itself, some 12 MB.
 MAX_COLUMNS = 1_000
 # Columns of values that are only learnt: 350 bytes each.
 MAX_LEARNING = 10_000
