@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -93,11 +94,15 @@ def _watch(observing: Observing) -> list[tuple[float, float]]:
     observer = observing._pipeline.observer
     feed = observer.feed
 
-    def watched(chunk: Chunk) -> None:
-        if chunk.kind is Kind.DATA and chunk.direction == FROM_CLIENT:
-            now = clock.monotonic()
-            found.append((now, now - chunk.time))
-        feed(chunk)
+    def seen(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+        for chunk in chunks:
+            if chunk.kind is Kind.DATA and chunk.direction == FROM_CLIENT:
+                now = clock.monotonic()
+                found.append((now, now - chunk.time))
+            yield chunk
+
+    def watched(chunks: Iterable[Chunk]) -> None:
+        feed(seen(chunks))
 
     observer.feed = watched  # type: ignore[method-assign]
     return found
