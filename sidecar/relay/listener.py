@@ -167,11 +167,11 @@ class Listener:
         pair.client.resume()
 
     def _is_ourselves(self, sock: socket.socket, peer: Any) -> bool:
-        far = self._our_ends.get(peer)
+        far = self._our_ends.get(_end(peer))
         if far is None:
             return False
         meant = original_destination(sock)
-        return bool(far[:2] == (meant[1] if meant is not None else sock.getsockname()[:2]))
+        return bool(far == _end(meant[1] if meant is not None else sock.getsockname()))
 
     def _reached(self, pair: Pair, sock: socket.socket, host: str) -> None:
         if pair.client.lost:
@@ -189,8 +189,8 @@ class Listener:
             self._refuse(pair, error)
             return
         if isinstance(near, tuple):  # not a unix socket, which leads to nobody else
-            pair.our_end = near
-            self._our_ends[near] = far
+            pair.our_end = _end(near)
+            self._our_ends[pair.our_end] = _end(far)
         if self._tls is None or self._tls.client is None:
             self._stands(pair, sock)
         else:
@@ -235,6 +235,11 @@ class Listener:
             self._our_ends.pop(pair.our_end, None)
             del self.pairs[pair.connection]
             self._counters.connections -= 1
+
+
+def _end(address: Any) -> Any:
+    """Host and port, IPv4's as such also where a socket of both families shows it as IPv6."""
+    return (address[0].removeprefix("::ffff:"), address[1]) if isinstance(address, tuple) else None
 
 
 def _redirected(sock: socket.socket) -> list[Place]:

@@ -111,8 +111,12 @@ def accepted(context: ssl.SSLContext, sock: socket.socket) -> TlsSocket:
 
 
 def dialled(context: ssl.SSLContext, sock: socket.socket, name: str) -> TlsSocket:
-    """The socket to a server that is called `name`, hands not shaken yet. Raises OSError."""
-    return _over(context, sock, server_hostname=name)
+    """The socket to a server called `name` ("": whoever it is), hands not shaken yet. Raises OSError."""
+    if context.check_hostname and not name:
+        raise OSError(
+            errno.EINVAL, "upstream_tls.server_name says whose certificate it must be, and is not set"
+        )
+    return _over(context, sock, server_hostname=name or None)
 
 
 def _over(context: ssl.SSLContext, sock: socket.socket, **which: Any) -> TlsSocket:

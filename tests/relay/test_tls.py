@@ -129,6 +129,23 @@ async def test_a_model_server_with_a_wrong_certificate_is_not_trusted(
     server.close()
 
 
+@pytest.mark.parametrize("verify", [True, False])
+async def test_a_model_server_without_a_name_needs_one_to_be_verified(
+    relay: Relay, issuer: Authority, tmp_path: Path, verify: bool
+) -> None:
+    with_tls(relay, None, ClientTls(ca=issuer.ca, verify=verify))
+    behind = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    behind.load_cert_chain(*issuer.issue("model"))
+    path = str(tmp_path / "model.sock")
+    server = await asyncio.start_unix_server(echo, path, ssl=behind)
+    reader, writer = await asyncio.open_connection(*await relay.in_front_of(Upstream("model", path=path)))
+    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    answer = await reader.read(1000)
+    assert (b"server_name" in answer, answer.startswith(b"GET ")) == (verify, not verify)
+    writer.close()
+    server.close()
+
+
 async def first_answer(host: str, port: int, context: ssl.SSLContext) -> bytes:
     """The first byte echoed; nothing when the connection is refused, however that shows."""
     try:

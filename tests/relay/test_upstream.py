@@ -109,6 +109,20 @@ async def test_a_connection_that_leads_back_to_us_is_refused_and_counted(relay: 
     assert relay.listener.pairs == {}
 
 
+async def test_one_that_leads_back_to_a_door_of_both_families_is_refused_too(relay: Relay) -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6 here")
+    door = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    door.setblocking(False)
+    port = door.getsockname()[1]
+    relay.listener.listen(door, "route", Upstream("ourselves", "127.0.0.1", port))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    with pytest.raises(ConnectionResetError):
+        await reader.read()
+    assert relay.counters.connect_failures["loop"] == 1
+
+
 async def test_in_redirect_mode_a_connection_that_nobody_redirected_is_refused(relay: Relay) -> None:
     sock = socket.create_server(("127.0.0.1", 0))
     sock.setblocking(False)
