@@ -34,7 +34,7 @@ from sidecar.policy import Policies
 from sidecar.reference import Reference, References
 from sidecar.registry import Registry
 
-# A 30-feature model costs 0.4 MB, and 0.3 MB of river's; of more models than this in one pod the first are judged.
+# A 30-feature model costs 0.4 MB and 0.3 of river's; of more models than this in a pod the first are judged.
 MAX_MODELS = 20
 # More than one version within this time is a rollout, and no verdict is about one of them alone.
 ROLLOUT_SECONDS = 3600.0
