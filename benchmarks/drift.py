@@ -6,7 +6,8 @@
 
 In control: 30 features, verdicts and what they prove. Changes: one of 30 features changes after 9,984 rows,
 at the start of a micro-batch (a real one begins anywhere, half a batch more); median rows to the first
-ticket or page. Budget: batches to a false page. What it is not: real data (`drift_peers`), segments (`drift_segments`).
+ticket or page. Budget: batches to a false page. What it is not: real data (`drift_peers`), rows
+within segments (`drift_segments`).
 
 Tuned on seeds 0-2 (in control) and 100-111 (changes). Results, and the machine, are in docs/drift.md.
 """
