@@ -43,7 +43,10 @@ def split(captured: CapturedBody, headers: Mapping[str, str]) -> Messages:
     """The messages of a body, uncompressed. Never raises."""
     parts: list[Part] = []
     try:
-        _split(parts, body.data_of(captured), headers.get("grpc-encoding", ""))
+        data = body.data_of(captured)
+        if data[0] == 0 and int.from_bytes(data[1:_PREFIX_BYTES], "big") == len(data) - _PREFIX_BYTES:
+            return Messages([Part(data, _PREFIX_BYTES, len(data))])  # one, as it is: nearly always
+        _split(parts, data, headers.get("grpc-encoding", ""))
     except Undecodable as error:
         return Messages(parts, error)
     return Messages(parts)

@@ -96,11 +96,12 @@ def _is_bare(message: Message) -> bool:
 
 
 class _Tensor(NamedTuple):
-    """A tensor without its values. `message` is None where it holds nothing but these."""
+    """A tensor without its values. `message` is None where it holds nothing but the first three."""
 
     name: str
     datatype: str
     shape: list[int]
+    extent: tuple[int, int]
     message: Message | None
 
 
@@ -112,17 +113,20 @@ def _tensors(message: Message) -> list[_Tensor]:
 
 
 def _tensor(reader: Reader, data: bytes, start: int, end: int) -> _Tensor:
-    """Read the tensor in `data[start:end]`; what is wrong with it, the reader remembers."""
+    """The tensor in `data[start:end]`; the reader knows if it is malformed. Raises Undecodable: shape."""
     said = data[start:end] if end - start <= _LONGEST_REMEMBERED else b""
     known = _remembered.get(said)
     if known is not None:
         return known
     message = reader.read(data, start, end)
-    alone = message.highest <= _SHAPE
+    alone, shape = message.highest <= _SHAPE, message.integers(_SHAPE)
+    if len(shape) > _MAX_RANK:
+        raise Undecodable(Undecoded.SHAPE, f"a tensor of rank {len(shape)}")
     read = _Tensor(
         message.text(_TENSOR_NAME),
         message.text(_DATATYPE),
-        message.integers(_SHAPE),
+        shape,
+        tensors.extent_of(shape),
         None if alone else message,
     )
     if alone and said and reader.problem is None:
@@ -187,14 +191,12 @@ def _table(
     unnamed: str,
     of_texts: Callable[[dict[str, Any], str], Table],
 ) -> Table:
-    name, datatype, shape, message = tensor
-    if len(shape) > _MAX_RANK:
-        raise Undecodable(Undecoded.SHAPE, f"a tensor of rank {len(shape)}")
+    name, datatype, shape, extent, message = tensor
     if raw is None:
-        return tensors.rows_of(shape), []
+        return extent[0], []
     values = _values(tensor, raw)
     if datatype != "BYTES":
-        return tensors.columns_of_flat(name or unnamed, shape, values)
+        return tensors.columns_of_extent(name or unnamed, shape, extent, values)
     texts = {"name": name, "shape": shape, "datatype": datatype, "data": values}
     # Only text is ever something else than what it says.
     content_type = _content_type(message) or _content_type(request)
@@ -207,7 +209,7 @@ def _values(tensor: _Tensor, raw: memoryview) -> Any:
     """What is in the contents, if there is anything, else the raw data. Raises Undecodable."""
     contents = None if tensor.message is None else tensor.message.message(_CONTENTS)
     if contents is None or not contents.highest:
-        return raw_tensors.read(tensor.datatype, tensors.size_of(tensor.shape), raw)
+        return raw_tensors.read(tensor.datatype, tensor.extent[1], raw)
     if tensor.datatype == "BYTES":
         return [raw_tensors.text_of(element) for element in contents.spans(_BYTES_CONTENTS)]
     if tensor.datatype not in _TYPED:

@@ -46,7 +46,14 @@ def columns_of_flat(name: str, shape: Any, values: list[Any] | npt.NDArray[Any])
     There may be 0 rows: `together` says what that means. Raises Undecodable: shape unless the shape is sizes
     whose product is the number of values, too_many_rows, too_wide.
     """
-    rows, size = extent_of(shape)
+    return columns_of_extent(name, shape, extent_of(shape), values)
+
+
+def columns_of_extent(
+    name: str, shape: Sequence[int], extent: tuple[int, int], values: list[Any] | npt.NDArray[Any]
+) -> Table:
+    """The same of a shape whose `extent_of` is known."""
+    rows, size = extent
     if size != len(values):
         raise Undecodable(
             Undecoded.SHAPE, f"the shape says {counted(size, 'value')}, the data has {len(values)}"

@@ -22,6 +22,9 @@ class Messages:
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the body."""
         at, end = 0, len(data)
+        if not self.count and not self._prefix and _is_one(data):
+            self.count = 1
+            return
         while at < end and self.count < self.MANY:
             if self._remaining:
                 taken = min(self._remaining, end - at)
@@ -44,3 +47,9 @@ class Messages:
             self._remaining = int.from_bytes(self._prefix[1:], "big")
             self._prefix = b""
             self.count += 1
+
+
+def _is_one(data: bytes) -> bool:
+    """Whether these bytes are one message, whole, as they nearly always are."""
+    rest = len(data) - _PREFIX_BYTES
+    return rest > 0 and int.from_bytes(data[1:_PREFIX_BYTES], "big") == rest

@@ -81,8 +81,14 @@ class FrameReader:
         if self._preface:
             at = self._read_preface(data)
         while at < end and not self._stopped:
-            read = self._read_payload if self.remaining else self._read_header
-            at = read(data, at, time)
+            if self.remaining:
+                at = self._read_payload(data, at, time)
+            elif self._head or end - at < _HEADER_BYTES:
+                at = self._read_header(data, at, time)
+            else:  # nearly always; a call less is felt
+                self.first = time
+                self._begin(data, at, time)
+                at += _HEADER_BYTES
 
     def skip(self, length: int, until: float) -> bool:
         """Step over `length` bytes that were not copied; False if that loses the place."""
@@ -117,11 +123,9 @@ class FrameReader:
         return taken
 
     def _read_header(self, data: bytes, at: int, time: float) -> int:
+        """A header that comes in pieces."""
         if not self._head:
             self.first = time
-            if len(data) - at >= _HEADER_BYTES:
-                self._begin(data, at, time)
-                return at + _HEADER_BYTES
         known = len(self._head)
         self._head += data[at : at + _HEADER_BYTES - known]
         if len(self._head) < _HEADER_BYTES:
@@ -144,12 +148,11 @@ class FrameReader:
                 self._end_data(time)
         elif kind not in _READ_WHOLE:
             self._kind = _IGNORED
-        elif self.remaining > self._limit:
-            self._kind = kind
-            self._lose_frame(time)
         else:
             self._kind = kind
-            if not self.remaining:
+            if self.remaining > self._limit:
+                self._lose_frame(time)
+            elif not self.remaining:
                 self._on_frame(kind, flags, self._stream, b"", time)
 
     def _start(self, kind: int, flags: int) -> None:
@@ -159,26 +162,31 @@ class FrameReader:
         self._started = True
 
     def _read_payload(self, data: bytes, at: int, time: float) -> int:
-        end = min(at + self.remaining, len(data))
+        end = at + self.remaining
+        if end > len(data):
+            end = len(data)
         self.remaining -= end - at
-        if self._kind == DATA:
+        kind = self._kind
+        if kind == DATA:
             self._take_data(data[at:end], time)
-        elif self._kind != _IGNORED:
-            self._take_frame(data[at:end], time)
+        elif kind != _IGNORED:
+            if self._rest or self.remaining:
+                self._take_piece(data[at:end], time)
+            else:
+                self._on_frame(kind, self._flags, self._stream, data[at:end], time)
         return end
 
-    def _take_frame(self, piece: bytes, time: float) -> None:
-        if self._rest or self.remaining:
-            if not self._budget.take(len(piece)):
-                self._lose_frame(time)
-                return
-            self._rest = self._rest or bytearray()
-            self._rest += piece
-            if self.remaining:
-                return
-            piece = bytes(self._rest)
+    def _take_piece(self, piece: bytes, time: float) -> None:
+        """Keep a part of a frame that is read whole, and read it with its last."""
+        if not self._budget.take(len(piece)):
+            self._lose_frame(time)
+            return
+        self._rest = self._rest or bytearray()
+        self._rest += piece
+        if not self.remaining:
+            payload = bytes(self._rest)
             self._release()
-        self._on_frame(self._kind, self._flags, self._stream, piece, time)
+            self._on_frame(self._kind, self._flags, self._stream, payload, time)
 
     def _lose_frame(self, time: float) -> None:
         self._release()

@@ -18,6 +18,9 @@ from sidecar.wire.http2_streams import Stream, Streams
 _MAX_CONTINUATIONS = 64
 _HEADER_TABLE_SIZE = 0x1
 _SETTING_BYTES = 6
+# Before the fragment of a header block: whom a stream depends on and its weight, or which one is promised.
+_PRIORITY_BYTES = 5
+_PROMISED_BYTES = 4
 
 
 class Side(FrameReader):
@@ -59,15 +62,17 @@ class Side(FrameReader):
         self.blocks.drop()
 
     def _on_frame(self, kind: int, flags: int, stream: int, payload: bytes | None, time: float) -> None:
-        if kind == frames.CONTINUATION:
+        if kind == frames.HEADERS and not self._block_stream:
+            self._block_ends = bool(flags & frames.END_STREAM)
+            self._block_first = self.first
+            self._take_block(stream, flags, None if payload is None else _fragment(flags, payload), time)
+        elif kind == frames.CONTINUATION:
             self._continue(flags, stream, payload, time)
         elif self._block_stream:
             raise Unreadable
-        elif kind in (frames.HEADERS, frames.PUSH_PROMISE):
-            self._block_ends = kind == frames.HEADERS and bool(flags & frames.END_STREAM)
-            self._block_first = self.first
-            block = None if payload is None else _fragment(kind, flags, payload)
-            self._take_block(stream if kind == frames.HEADERS else -stream, flags, block, time)
+        elif kind == frames.PUSH_PROMISE:
+            promised = None if payload is None else _fragment(flags & frames.PADDED, payload, _PROMISED_BYTES)
+            self._take_block(-stream, flags, promised, time)
         elif kind == frames.SETTINGS:
             self._take_settings(flags, payload)
         elif kind == frames.RST_STREAM:
@@ -90,8 +95,9 @@ class Side(FrameReader):
             self._hold_block(block)
             self._block_stream = stream
             return
-        self._hold_block(None)
-        self._block_stream = self._continuations = 0
+        if self._block_stream or self._block is not None:
+            self._hold_block(None)
+            self._block_stream = self._continuations = 0
         if block is None:
             self.blocks.lose()
         fields = self.blocks.read(block or b"")
@@ -271,15 +277,13 @@ class Answers(Side):
         self._streams.refuse(last)
 
 
-def _fragment(kind: int, flags: int, payload: bytes) -> bytes:
-    """The part of a header block in a frame, without padding and priority. Raises Unreadable."""
-    at, end = 0, len(payload)
+def _fragment(flags: int, payload: bytes, at: int = 0) -> bytes:
+    """The part of a header block in a frame, from `at` on, without padding, priority. Raises Unreadable."""
+    end = len(payload)
     if flags & frames.PADDED:
-        at, end = 1, end - payload[0] if payload else -1
-    if kind == frames.PUSH_PROMISE:
-        at += 4
-    elif flags & frames.PRIORITY:
-        at += 5
+        at, end = at + 1, end - payload[0] if payload else -1
+    if flags & frames.PRIORITY:
+        at += _PRIORITY_BYTES
     if at > end:
         raise Unreadable
-    return payload[at:end]
+    return payload[at:end] if at or end < len(payload) else payload

@@ -87,7 +87,7 @@ def is_grpc(content_type: str) -> bool:
 
 def seconds_of(timeout: str) -> float:
     """A `grpc-timeout` in seconds; infinite if there is none."""
-    match = _TIMEOUT.fullmatch(timeout)
+    match = _TIMEOUT.fullmatch(timeout) if timeout else None
     return int(match[1]) * _UNIT_SECONDS[match[2]] if match else float("inf")
 
 
