@@ -93,11 +93,21 @@ class TlsSocket(ssl.SSLSocket):
             return False
 
     def send(self, data: Any, flags: int = 0) -> int:
-        """Bytes taken. Raises BlockingIOError; the next call must begin with the same bytes."""
+        """Bytes taken, of as many records as it needs. Raises BlockingIOError when it is none.
+
+        The next call must begin with the bytes that were not taken.
+        """
+        rest = memoryview(data)
         try:
-            return super().send(data, flags)
+            while rest:  # one record each time
+                rest = rest[super().send(rest, flags) :]
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
-            raise BlockingIOError from error
+            if len(rest) == len(data):
+                raise BlockingIOError from error
+        except OSError:
+            if len(rest) == len(data):  # else it comes again, with the next call
+                raise
+        return len(data) - len(rest)
 
     def shutdown(self, how: int) -> None:
         """Say close_notify, and do not wait for theirs."""

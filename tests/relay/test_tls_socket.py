@@ -142,3 +142,36 @@ def test_a_reset_is_no_end(talk: Talk) -> None:
     cut(talk.sock)
     with pytest.raises(ConnectionResetError):
         read(talk.ours)
+
+
+def test_what_is_sent_goes_at_once_however_many_records_it_is(talk: Talk) -> None:
+    assert talk.ours.send(b"x" * 100_000) == 100_000
+    heard = 0
+    while heard < 100_000:
+        talk.hear()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            while piece := talk.client.read(65536):
+                heard += len(piece)
+
+
+def test_what_is_not_taken_is_sent_again_with_more_behind_it(talk: Talk) -> None:
+    def take(waiting: bytes) -> bytes:
+        with contextlib.suppress(BlockingIOError):
+            return waiting[talk.ours.send(waiting) :]
+        return waiting
+
+    said, waiting = b"", b""
+    while not waiting:
+        piece = len(said).to_bytes(4, "big") * 60_000
+        said, waiting = said + piece, take(piece)
+    with pytest.raises(BlockingIOError):
+        talk.ours.send(waiting)
+    said, waiting = said + b"more", waiting + b"more"
+    heard = b""
+    while len(heard) < len(said):
+        waiting = take(waiting) if waiting else b""
+        talk.hear()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            while piece := talk.client.read(65536):
+                heard += piece
+    assert heard == said
