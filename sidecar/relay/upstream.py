@@ -37,7 +37,7 @@ class Upstream:
         if self.path:
             self.places = [(socket.AF_UNIX, self.path)]
             return
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, UnicodeError):  # of a name that none can have, "a..b"
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
             self.places = list(dict.fromkeys((int(family), where) for family, _, _, _, where in found))
 

@@ -88,9 +88,10 @@ async def test_a_name_that_cannot_be_resolved_keeps_the_addresses_it_had() -> No
     upstream.resolve()
     had = list(upstream.places)
     assert had
-    upstream.host = "no-such-host.invalid"
-    upstream.resolve()
-    assert upstream.places == had
+    for host in ("no-such-host.invalid", "no..host", "x" * 70 + ".invalid"):
+        upstream.host = host
+        upstream.resolve()
+        assert upstream.places == had
 
 
 async def test_a_connection_that_leads_back_to_us_is_refused_and_counted(relay: Relay) -> None:
