@@ -142,6 +142,20 @@ def test_batches_that_are_a_break_beyond_chance_teach_nothing(off: float, baseli
     assert evidence.baseline[LOCATION] == pytest.approx(baseline, abs=0.1)
 
 
+@pytest.mark.parametrize(("share", "teaches"), [(0.06, True), (0.16, False)])
+def test_batches_with_ten_points_of_new_nulls_teach_nothing(share: float, teaches: bool):
+    evidence = Evidence(LAYOUT, SIGNALS, BURN_IN)
+    every = round(1 / share)
+    nulls = np.arange(64 * BURN_IN) % every == 0
+    nulls[: 64 * 16] = False  # what is there in the first batches is borne
+    batch = streams.batch(
+        streams.draw("normal", len(nulls), 2, 3), f0=streams.column("f0", normal(len(nulls)), nulls)
+    )
+    for counts in LAYOUT.count(batch, [64] * BURN_IN):
+        evidence.update(counts)
+    assert (evidence._burn_mean()[NULL] > 0.04) == teaches
+
+
 @pytest.mark.parametrize(("share", "borne"), [(0.4, True), (0.6, False)])
 def test_nulls_of_more_than_half_of_the_rows_are_a_break_even_from_the_start(share: float, borne: bool):
     nulls = np.random.default_rng(4).random(64 * 20) < share

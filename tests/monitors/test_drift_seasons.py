@@ -159,3 +159,16 @@ def test_what_was_learnt_of_hours_survives_a_restart():
     assert seasons(after).in_use
     for name, value in seasons(seen).state().items():
         assert np.array_equal(value, seasons(after).state()[name]), name
+
+
+def test_hours_are_learnt_for_two_weeks_or_from_a_million_rows():
+    few, many = Seasons(1, 1), Seasons(1, 1)
+    calm, bins = np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64)
+    learnt = []
+    for day in range(16):
+        before = few.state()["_rows"].sum()
+        few.learn(day * DAY, np.zeros(1), np.full(1, 100.0), bins, calm)
+        learnt.append(few.state()["_rows"].sum() > before)
+        many.learn(600.0 * day, np.zeros(1), np.full(1, 400_000.0), bins, calm)
+    assert learnt == [True] * 14 + [False] * 2
+    assert many.state()["_rows"].max() == 1_200_000

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sidecar.monitors.drift_layout import DriftLayout
-from sidecar.monitors.drift_signals import MAX_LEVELS, Signals
+from sidecar.monitors.drift_signals import Signals
 from sidecar.reference import ColumnProfile, ColumnType, Reference
 
 
@@ -27,6 +27,11 @@ def test_scores_have_mean_zero_under_the_reference(shares: tuple[float, ...]):
     assert (total / rows)[weighted] == pytest.approx(watched.mean[weighted], abs=1e-3)
 
 
+def test_an_odd_row_of_a_nearly_constant_column_is_no_hundred_deviations():
+    """Its normal score, 3.4, over .3: the deviation of its scores is .1."""
+    assert signals(number(0.999, 0.001))[1].scores(0).max() == pytest.approx(3.37 / 0.3, rel=0.01)
+
+
 def test_a_number_is_watched_for_where_it_is_how_wide_and_whether_it_is_there():
     assert [s.signal for s in signals(number(*(0.05,) * 20))[1].all] == [
         "location", "scale", "null", "invalid", "stuck",
@@ -38,7 +43,7 @@ def test_the_false_alarm_rate_of_a_category_is_shared_by_its_levels():
     _, watched = signals(ColumnProfile("x", ColumnType.CATEGORY, 1_000, levels=levels))
     of_levels = [s for s in watched.all if "level" in s.signal]
 
-    assert len(of_levels) == MAX_LEVELS + 2
+    assert len(of_levels) == 10 + 2
     assert sum(s.delta for s in of_levels) == pytest.approx(1e-4)
 
 
