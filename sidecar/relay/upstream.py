@@ -17,7 +17,8 @@ from sidecar.relay.loop import WRITABLE, Cancellable, Loop
 
 # A model server that moved is found again in this time; a lookup in between costs nobody anything.
 RESOLVE_SECONDS = 5.0
-_FULL_RETRY_SECONDS = 0.01
+# Half as often each time: a thousand that wait would else do nothing but ask.
+_FULL_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.01, 0.16
 
 Place = tuple[int, Any]
 
@@ -83,6 +84,7 @@ class Dial:
         self._loop = loop
         self._left = list(places)
         self._seconds = seconds
+        self._pause = _FULL_RETRY_SECONDS
         self._reached = reached
         self._failed = failed
         self._error: OSError | None = None
@@ -123,7 +125,8 @@ class Dial:
 
     def _later(self) -> None:
         self._set_deadline()
-        self._loop.later(_FULL_RETRY_SECONDS, self._again)
+        self._loop.later(self._pause, self._again)
+        self._pause = min(2 * self._pause, _LONGEST_RETRY_SECONDS)
 
     def _again(self) -> None:
         if self._left:  # not given up meanwhile

@@ -61,8 +61,8 @@ async def test_an_address_that_never_answers_is_given_up_in_time() -> None:
         sock.close()
 
 
-async def test_a_full_unix_socket_is_waited_for(tmp_path: Path) -> None:
-    path = str(tmp_path / "model.sock")
+def filled(path: str) -> tuple[socket.socket, list[socket.socket]]:
+    """A unix socket that takes nobody in, and who waits there."""
     full = socket.socket(socket.AF_UNIX)
     full.bind(path)
     full.listen(0)
@@ -72,7 +72,32 @@ async def test_a_full_unix_socket_is_waited_for(tmp_path: Path) -> None:
         filler.setblocking(False)
         fillers.append(filler)
         if filler.connect_ex(path) == errno.EAGAIN:
-            break
+            return full, fillers
+
+
+async def test_a_full_unix_socket_is_asked_less_and_less(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "model.sock")
+    full, fillers = filled(path)
+    asked: list[str] = []
+    start = Dial.start
+
+    def counted(self: Dial) -> None:
+        asked.append(path)
+        start(self)
+
+    monkeypatch.setattr(Dial, "start", counted)
+    with pytest.raises(TimeoutError):
+        await dial([(int(socket.AF_UNIX), path)], seconds=0.4)
+    assert 1 <= len(asked) <= 7
+    for sock in (full, *fillers):
+        sock.close()
+
+
+async def test_a_full_unix_socket_is_waited_for(tmp_path: Path) -> None:
+    path = str(tmp_path / "model.sock")
+    full, fillers = filled(path)
     waiting = asyncio.create_task(dial([(int(socket.AF_UNIX), path)]))
     await asyncio.sleep(0)
     assert not waiting.done()
