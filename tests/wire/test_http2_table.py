@@ -117,6 +117,24 @@ def test_fields_have_to_fit_into_the_room_there_is():
         Table(everything).decode(block, 99)
 
 
+def test_the_oldest_fields_leave_a_table_that_is_full():
+    table, library = Table(everything), Library()
+    for number in range(200):
+        block = b"\x40\x01x\x64" + b"%100d" % number
+        assert table.decode(block, ROOM) == library.decode(block)
+    # 4096 bytes hold 30 of 133.
+    assert table._size == 30 * 133 and table.decode(b"\xdb", ROOM) == [("x", f"{170:100}")]
+    with pytest.raises(Unfollowable):
+        table.decode(b"\xdc", ROOM)
+
+
+def test_a_field_larger_than_the_table_empties_it():
+    table = Table(everything)
+    assert table.decode(b"\x3f\x21\x40\x01x\x01y\xbe", ROOM) == [("x", "y")] * 2  # a table of 64 bytes
+    assert table.decode(b"\x40\x01x\x20" + b"v" * 32, ROOM) == [("x", "v" * 32)]
+    assert table.memory == 0
+
+
 def test_every_change_of_the_table_shows():
     table = Table(everything)
     unchanged = b"\x82" + b"\x00\x01x\x01y" + b"\x10\x01x\x01y"
