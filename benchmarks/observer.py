@@ -66,13 +66,22 @@ def _tensor(name: str, rows: Rows) -> dict[str, object]:
     return {"name": name, "datatype": "FP64", "shape": [len(rows), len(rows[0])], "data": values}
 
 
+def unnamed(encoder: Callable[[Rows], bytes]) -> Callable[[Rows], bytes]:
+    """Messages without an id, as the bodies in JSON are: one with an id is remembered for its label."""
+    return lambda rows: encoder(rows).replace(encode_grpc.field(3, "id-1"), b"", 1)
+
+
 Layout = tuple[Callable[[], Keptalive | Calls], Callable[[Rows], bytes], Callable[[Rows], bytes]]
 LAYOUTS: dict[str, Layout] = {
     "json, one tensor [2,12]": (Keptalive, json_flat, json_answer),
     "json, twelve tensors [2,1]": (Keptalive, json_by_column, json_answer),
-    "grpc, one raw tensor [2,12]": (Calls, encode_grpc.v2_raw(7), encode_grpc.v2_raw(6)),
-    "grpc, one tensor in contents": (Calls, encode_grpc.v2_typed, encode_grpc.v2_typed),
-    "grpc, twelve raw tensors [2,1]": (Calls, encode_grpc.v2_by_column, encode_grpc.v2_raw(6)),
+    "grpc, one raw tensor [2,12]": (Calls, unnamed(encode_grpc.v2_raw(7)), unnamed(encode_grpc.v2_raw(6))),
+    "grpc, one tensor in contents": (Calls, unnamed(encode_grpc.v2_typed), unnamed(encode_grpc.v2_typed)),
+    "grpc, twelve raw tensors [2,1]": (
+        Calls,
+        unnamed(encode_grpc.v2_by_column),
+        unnamed(encode_grpc.v2_raw(6)),
+    ),
 }
 
 

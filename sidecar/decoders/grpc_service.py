@@ -95,7 +95,7 @@ class GrpcService:
         if inference.operation is not Operation.PREDICT or self._is_empty(method, problem):
             return
         _check(reader, problem)
-        if len({names.model for names in said if names.model}) > 1:
+        if len(said) > 1 and len({names.model for names in said if names.model}) > 1:
             raise Undecodable(Undecoded.STREAM, "the stream is for more than one model")
         inference.rows, inference.features = _rows_of(
             reader, messages, lambda message: self.features(method, message)
