@@ -1,5 +1,6 @@
 """Shaking hands over TLS without waiting: a step whenever the other end said something, until a deadline."""
 
+import errno
 import ssl
 from collections.abc import Callable
 
@@ -34,6 +35,9 @@ class Handshake:
             self._loop.watch(self._sock.fileno(), WRITABLE, self._step)
         except OSError as error:
             self._fail(error)
+        except Exception:  # a fault of ours: what is watched would bring it again at once, and again
+            self._fail(OSError(errno.EIO, "the TLS handshake failed"))
+            raise
         else:
             self._settle()
             self._done(self._sock)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sidecar.chunk import FROM_CLIENT, Kind
 from sidecar.relay.listener import Listener
-from sidecar.relay.tls import ALPN, ClientTls, Contexts, ServerTls
+from sidecar.relay.tls import ALPN, ClientTls, Contexts, ServerTls, TlsSocket
 from sidecar.relay.upstream import Upstream
 from tests.relay.certificates import Authority, authority
 from tests.relay.conftest import Handler, Relay
@@ -325,6 +325,24 @@ async def test_a_handshake_that_is_never_finished_is_given_up_and_holds_up_nobod
         while relay.listener.pairs:
             await asyncio.sleep(0)
     assert relay.counters.connections == 0
+
+
+async def test_a_fault_of_ours_in_a_handshake_ends_it_and_is_told(
+    relay: Relay, issuer: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_sock: TlsSocket) -> None:
+        raise ValueError("ours")
+
+    with_tls(relay, ServerTls(*issuer.issue("sidecar")))
+    host, port = await relay.in_front_of_handler(echo)
+    monkeypatch.setattr(TlsSocket, "do_handshake", fails)
+    reader, writer = await asyncio.open_connection(host, port)
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    assert relay.listener.pairs == {}
+    assert [str(fault) for fault in relay.loop.faults] == ["ours"]
+    relay.loop.faults.clear()
+    writer.close()
 
 
 async def test_a_server_that_never_shakes_hands_is_refused_in_time(relay: Relay, issuer: Authority) -> None:
