@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sidecar.monitors.detectors import ChangeDetectors
+from sidecar.monitors.drift_inflation import dependent_batches
 from sidecar.monitors.drift_signals import Floats, Mask, Signals
 
 # Scores remembered for detectors that start again: 8,000 rows, beyond which only changes far below any
@@ -33,6 +34,9 @@ class Heard:
         self._sizes = np.zeros(self._batches)
         self._scores = self._nothing()
         self._primary = np.zeros((burn_in, len(signals.primary)), dtype=np.float32)
+        # Batches that a detector hears as one, and the sum of those it has not heard yet.
+        self._joined = np.ones(1, dtype=np.int32)
+        self._unheard = np.zeros((2, signals.weighted), dtype=np.float32)
         self._detectors = self._fresh()
 
     def score(self, total: Floats, rows: Floats) -> Floats:
@@ -48,7 +52,21 @@ class Heard:
         if len(self._scores):
             at = batch % self._batches
             self._scores[at], self._sizes[at] = heard, size
-        return self._detectors.update(heard)
+        return self._hear(batch, heard)
+
+    def _hear(self, batch: int, scores: npt.NDArray[np.float32]) -> list[int]:
+        """Let detectors hear so many batches at once that they are independent."""
+        joined = int(self._joined[0])
+        if joined == 1:
+            return self._detectors.update(scores)
+        said = np.isfinite(scores)
+        self._unheard += np.where(said, scores, 0.0), said
+        if (batch + 1) % joined:
+            return []
+        total, count = self._unheard
+        together = np.where(count > 0, total / np.sqrt(np.maximum(count, 1.0)), np.nan)
+        self._unheard = np.zeros_like(self._unheard)
+        return self._detectors.update(together)
 
     def keep(self, batch: int, scores: Floats) -> None:
         """Remember a batch of burn-in, for `correlation`."""
@@ -77,20 +95,23 @@ class Heard:
         sums = self._scores[order] * self._scale[own] + np.sqrt(each) * (self._centre - centre)[own]
         self._scores[order] = sums / scale[own]
         self._centre, self._scale = centre, scale
-        self._detectors = self._fresh()
+        self._joined[0] = dependent_batches(self._scores[order].astype(np.float64))
+        self._begin()
         self.replay(batches)
         if not self._remember:
             self._scores = self._scores[:0].copy()  # a view would keep all of it
 
     def forget(self) -> None:
         """Start anew, around what is normal now."""
-        self._detectors = self._fresh()
+        self._joined[0] = 1
+        self._begin()
         self._scores = self._nothing()
 
     def replay(self, batches: int) -> None:
         """Let detectors hear the last scores of so many batches."""
-        for at in self._order(batches):
-            self._detectors.update(self._scores[at])
+        first = max(batches - self._batches, 0)
+        for number, at in enumerate(self._order(batches), first):
+            self._hear(number, self._scores[at])
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
         """Every array by name, copied."""
@@ -100,7 +121,12 @@ class Heard:
         """Go on from a saved state, of the same shapes."""
         for name, value in arrays.items():
             setattr(self, name, value.copy())
+        self._begin()
         self.replay(batches)
+
+    def _begin(self) -> None:
+        self._unheard = np.zeros_like(self._unheard)
+        self._detectors = self._fresh()
 
     def _nothing(self) -> npt.NDArray[np.float32]:
         return np.full((self._batches, self._signals.weighted), np.nan, dtype=np.float32)

@@ -19,6 +19,9 @@ _SHORT = (1, 4)
 # Of an autoregression of .5, the scale of one column in eight looks independent after 80 batches: most false
 # tickets about such rows were theirs.
 _FEWER = 0.25
+# Four batches of independent rows vary by 1.0 (the median of a model's signals, which half of them must
+# exceed), of an AR of .9 by 1.2, of ten such tenants by 2.
+DEPENDENT, _REMEMBERED = 4, 1.5
 _MEDIAN_OF_SQUARE = 0.455  # of a standard normal
 _LARGEST = 3.0
 
@@ -46,6 +49,22 @@ def variance_inflation(scores: Floats, kinds: npt.NDArray[np.intp] | None = None
     for kind in () if kinds is None else np.unique(kinds).tolist():
         found[kinds == kind] = np.maximum(found[kinds == kind], np.quantile(found[kinds == kind], _FEWER))
     return found
+
+
+def dependent_batches(scores: Floats) -> int:
+    """How many batches to put together for a test that takes them as independent: 1, or DEPENDENT.
+
+    Rows of ten tenants in turn, each an autoregression of .9, are remembered ten times as long as one
+    alone, over batches; a window that takes these for independent finds changes all day.
+    """
+    if len(scores) < 4 * DEPENDENT:
+        return 1
+    calm = _without_breaks(scores)
+    running = np.cumsum(np.vstack([np.zeros(scores.shape[1]), calm]), axis=0)
+    single = np.mean(calm**2, axis=0)
+    joined = np.mean((running[DEPENDENT:] - running[:-DEPENDENT]) ** 2, axis=0) / DEPENDENT
+    ratios = joined[single > 0] / single[single > 0]
+    return DEPENDENT if len(ratios) and float(np.median(ratios)) > _REMEMBERED else 1
 
 
 def noise_inflation(scores: Floats) -> Floats:
