@@ -1,5 +1,6 @@
 import socket
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_without_a_writable_directory_sockets_have_no_file(monkeypatch: pytest.M
     def read_only(**_: object) -> str:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(sockets.tempfile, "mkdtemp", read_only)
+    monkeypatch.setattr(tempfile, "mkdtemp", read_only)
     private = sockets.PrivateDirectory()
     name = private.socket("tee")
     sock = sockets.listen(Address(path=name))
@@ -90,7 +91,7 @@ def test_a_directory_in_which_no_socket_can_be_bound_is_not_used(
 ) -> None:
     long = tmp_path / ("d" * 120)  # longer than the name of a socket may be
     long.mkdir()
-    monkeypatch.setattr(sockets.tempfile, "tempdir", str(long))
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
     private = sockets.PrivateDirectory()
     sockets.listen(Address(path=private.socket("tee"))).close()
     assert list(long.iterdir()) == []
