@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sidecar.chunk import FROM_CLIENT, FROM_SERVER, Kind
-from tests.relay.conftest import Relay
+from tests.relay.conftest import Handler, Relay
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,8 +87,8 @@ async def test_a_reset_by_the_upstream_is_a_reset_for_the_client(relay: Relay) -
     await relay.observer.until(lambda chunks: any(c.kind is Kind.RESET for c in chunks))
 
 
-async def test_a_reset_by_the_client_reaches_the_upstream(relay: Relay) -> None:
-    seen = asyncio.get_running_loop().create_future()
+def watching(seen: asyncio.Future[type[Exception]]) -> Handler:
+    """An upstream that says how the connection ended."""
 
     async def watches(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -96,7 +96,12 @@ async def test_a_reset_by_the_client_reaches_the_upstream(relay: Relay) -> None:
         except (ConnectionError, asyncio.IncompleteReadError) as error:
             seen.set_result(type(error))
 
-    _, writer = await asyncio.open_connection(*await relay.in_front_of_handler(watches))
+    return watches
+
+
+async def test_a_reset_by_the_client_reaches_the_upstream(relay: Relay) -> None:
+    seen = asyncio.get_running_loop().create_future()
+    _, writer = await asyncio.open_connection(*await relay.in_front_of_handler(watching(seen)))
     writer.write(b"x")
     await relay.observer.until(lambda chunks: any(c.kind is Kind.DATA for c in chunks))
     sock = writer.get_extra_info("socket")

@@ -17,7 +17,7 @@ from sidecar.relay.tls import ALPN, ClientTls, Contexts, ServerTls, TlsSocket
 from sidecar.relay.upstream import Upstream
 from tests.relay.certificates import Authority, authority
 from tests.relay.conftest import Handler, Relay
-from tests.relay.test_pair import echo
+from tests.relay.test_pair import echo, watching
 
 
 @pytest.fixture
@@ -263,14 +263,7 @@ async def test_any_bytes_in_any_pieces_come_through_tls_as_they_went(
 
 async def test_a_reset_goes_through_tls_as_a_reset(relay: Relay, issuer: Authority) -> None:
     seen = asyncio.get_running_loop().create_future()
-
-    async def watches(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await reader.readexactly(100)
-        except (ConnectionError, asyncio.IncompleteReadError) as error:
-            seen.set_result(type(error))
-
-    host, port = await both_ends_in_tls(relay, issuer, watches)
+    host, port = await both_ends_in_tls(relay, issuer, watching(seen))
     _, writer = await asyncio.open_connection(host, port, ssl=trusting(issuer), server_hostname="sidecar")
     writer.write(b"x")
     await relay.observer.until(lambda chunks: any(c.kind is Kind.DATA for c in chunks))
