@@ -80,3 +80,19 @@ def test_many_together_find_what_each_would_find_alone():
     found = [together.update(row) for row in scores]
     assert found == [[at for at, one in enumerate(apart) if one.update(row[at])] for row in scores]
     assert any(1 in changed for changed in found[300:])
+
+
+def test_what_was_nothing_but_zeros_is_found_as_early_and_takes_no_window_before():
+    rng = np.random.default_rng(4)
+    scores = np.zeros((700, 3))
+    scores[400:, 0] = rng.normal(1.0, 1.0, size=300)  # nulls begin to come
+    scores[::2, 1] = np.nan
+    scores[600:, 1] = rng.normal(1.5, 1.0, size=100)
+    together = ChangeDetectors([1e-4] * 3)
+    apart = [ChangeDetector(1e-4) for _ in range(3)]
+    found = [together.update(row) for row in scores[:400]]
+    assert together._windows == {}
+    found += [together.update(row) for row in scores[400:]]
+    assert found == [[at for at, one in enumerate(apart) if one.update(row[at])] for row in scores]
+    assert {at for changed in found for at in changed} == {0, 1}
+    assert set(together._windows) == {0, 1}
