@@ -7,9 +7,9 @@ and fields, as a yardstick for the machine at this moment.
 import time
 from collections.abc import Callable
 
-import hpack
 import httptools
 
+from benchmarks.grpc_calls import Calls
 from sidecar.chunk import FROM_CLIENT, FROM_SERVER, Chunk, Kind
 from sidecar.wire.connection import Wire
 
@@ -91,42 +91,13 @@ STREAM = chunks(
 )
 
 
-def frame(kind: int, stream: int, payload: bytes, flags: int = 0) -> bytes:
-    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
-
-
 def grpc_calls() -> list[tuple[int, bytes]]:
     """Unary calls one after the other on a connection, a chunk for each side's turn as grpcio sends them."""
-    client, server = hpack.Encoder(), hpack.Encoder()
-    asked = [
-        (":path", "/inference.GRPCInferenceService/ModelInfer"),
-        (":authority", "127.0.0.1:42133"),
-        (":method", "POST"),
-        (":scheme", "http"),
-        ("content-type", "application/grpc"),
-        ("te", "trailers"),
-        ("grpc-accept-encoding", "identity, deflate, gzip"),
-        ("user-agent", "grpc-python/1.85.1"),
+    calls, message = Calls(), b"x" * 100
+    each = [
+        ((FROM_CLIENT, calls.request(message)), (FROM_SERVER, calls.answer(message))) for _ in range(ROUND)
     ]
-    answered = [
-        (":status", "200"),
-        ("content-type", "application/grpc"),
-        ("grpc-accept-encoding", "identity"),
-    ]
-    message = b"\0\0\0\0\x64" + b"x" * 100
-    said = [
-        (FROM_CLIENT, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, b"")),
-        (FROM_SERVER, frame(4, 0, b"")),
-    ]
-    for stream in range(1, 2 * ROUND, 2):
-        update = frame(8, 0, bytes(4))
-        said.append(
-            (FROM_CLIENT, frame(1, stream, client.encode(asked), 4) + frame(0, stream, message, 1) + update)
-        )
-        head = frame(1, stream, server.encode(answered), 4)
-        trailers = frame(1, stream, server.encode([("grpc-status", "0")]), 5)
-        said.append((FROM_SERVER, update + head + frame(0, stream, message) + trailers))
-    return said
+    return [chunk for call in each for chunk in call]
 
 
 GRPC = chunks(grpc_calls())

@@ -3,10 +3,9 @@
 import asyncio
 import contextlib
 import random
-import socket
-import struct
 
 from tests.relay.conftest import Relay
+from tests.relay.test_pair import cut
 
 CONNECTIONS, AT_ONCE = 300, 100
 
@@ -24,8 +23,7 @@ async def anything(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, c
             elif whim == "end" and not writer.is_closing():
                 writer.write_eof()
             elif whim == "cut" and sock.fileno() != -1:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                writer.transport.abort()
+                cut(writer)
                 return
         await asyncio.sleep(chance.choice((0, 0, 0.001)))
     writer.close()

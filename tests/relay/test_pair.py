@@ -13,6 +13,13 @@ from sidecar.chunk import FROM_CLIENT, FROM_SERVER, Kind
 from tests.relay.conftest import Handler, Relay
 
 
+def cut(writer: asyncio.StreamWriter) -> None:
+    """End with a reset."""
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while data := await reader.read(65536):
         writer.write(data)
@@ -76,9 +83,7 @@ async def test_a_reset_by_the_upstream_is_a_reset_for_the_client(relay: Relay) -
         await reader.read(1)
         writer.write(b"half an ans")
         await writer.drain()
-        sock = writer.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        writer.transport.abort()
+        cut(writer)
 
     reader, writer = await asyncio.open_connection(*await relay.in_front_of_handler(cuts))
     writer.write(b"x")
@@ -104,9 +109,7 @@ async def test_a_reset_by_the_client_reaches_the_upstream(relay: Relay) -> None:
     _, writer = await asyncio.open_connection(*await relay.in_front_of_handler(watching(seen)))
     writer.write(b"x")
     await relay.observer.until(lambda chunks: any(c.kind is Kind.DATA for c in chunks))
-    sock = writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
+    cut(writer)
     assert await seen is ConnectionResetError
 
 

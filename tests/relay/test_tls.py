@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 import ssl
-import struct
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from sidecar.relay.tls import ALPN, ClientTls, Contexts, ServerTls, TlsSocket
 from sidecar.relay.upstream import Upstream
 from tests.relay.certificates import Authority, authority
 from tests.relay.conftest import Handler, Relay
-from tests.relay.test_pair import echo, watching
+from tests.relay.test_pair import cut, echo, watching
 
 
 @pytest.fixture
@@ -267,9 +266,7 @@ async def test_a_reset_goes_through_tls_as_a_reset(relay: Relay, issuer: Authori
     _, writer = await asyncio.open_connection(host, port, ssl=trusting(issuer), server_hostname="sidecar")
     writer.write(b"x")
     await relay.observer.until(lambda chunks: any(c.kind is Kind.DATA for c in chunks))
-    sock = writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
+    cut(writer)
     assert await seen is ConnectionResetError
 
 
